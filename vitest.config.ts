@@ -1,0 +1,19 @@
+// How the tests run: sources are run as they are, "rdg" resolves to src/ through the condition "rdg-source".
+import { defineConfig } from "vitest/config";
+
+const conditions = ["rdg-source"];
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
+  test: {
+    include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+    exclude: ["test/cluster/**", "**/node_modules/**"],
+    pool: "forks",
+    maxWorkers: 2,
+    execArgv: ["--conditions=rdg-source"],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    teardownTimeout: 10_000,
+  },
+});
