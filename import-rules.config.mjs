@@ -36,7 +36,8 @@ export default {
     },
     {
       name: "stages-meet-through-ports",
-      comment: "A stage imports core, model, ports and itself. What it needs of another stage belongs into that stage's port.ts.",
+      comment:
+        "A stage imports core, model, ports and itself. What it needs of another stage belongs into that stage's port.ts.",
       severity: "error",
       from: { path: stage, pathNot: test },
       to: { path: "^src/", pathNot: ["^src/(core|model)/", port, "^src/$1/"] },
@@ -78,7 +79,8 @@ export default {
     },
     {
       name: "client-runs-in-browsers",
-      comment: "Nothing that the client reaches may import a module of Node. `npx depcruise --config import-rules.config.mjs --include-only ^src/ src/client` draws the way.",
+      comment:
+        "Nothing that the client reaches may import a module of Node. `npx depcruise --config import-rules.config.mjs --include-only ^src/ src/client` draws the way.",
       severity: "error",
       from: { path: "^src/client/", pathNot: test },
       to: { path: `^(node:)?(${builtinModules.filter((name) => !name.startsWith("_")).join("|")})$`, reachable: true },
@@ -92,7 +94,8 @@ export default {
     },
     {
       name: "sources-import-published-dependencies",
-      comment: "What src/ needs at run time stands under dependencies in package.json. Conformance suites run under the project's test runner only.",
+      comment:
+        "What src/ needs at run time stands under dependencies in package.json. Conformance suites run under the project's test runner only.",
       severity: "error",
       from: { path: "^src/", pathNot: [test, "/conformance[.]ts$", "^src/testing/"] },
       to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only", "npm"] },
