@@ -1,0 +1,40 @@
+// The gateway: records of events and side inputs in, durable positions out. Requests and answers are plain data, so that it may run on another thread.
+//
+// A request is accepted whole or not at all, unless it is `partial`: then good records are accepted and bad ones go to `quarantine.gateway` and are reported.
+// What was answered is durable. Rejections: `invalid` (BadRecords, with every problem up to 100), `not_found` (`unknown_event`), `overloaded` (retryAfterMs),
+// `unavailable` (log or store cannot take more; retryAfterMs), `closed`.
+
+export interface Gateway {
+  produce(request: ProduceRequest): Promise<ProduceAnswer>;
+  close(): Promise<void>;
+}
+
+/** `json`: one object or an array of objects; `ndjson`: an object per line; `avro`: one record in Confluent framing (0, schema id, Avro bytes). */
+export type RecordFormat = "json" | "ndjson" | "avro";
+
+export interface ProduceRequest {
+  readonly target: { readonly kind: "event" | "input"; readonly name: string };
+  readonly format: RecordFormat;
+  readonly body: Uint8Array;
+  readonly partial: boolean;
+  /** A request with the key of one accepted within the last hour is answered again, not stored again. */
+  readonly idempotencyKey?: string;
+}
+
+export interface ProduceAnswer {
+  readonly accepted: number;
+  /** The last position per partition, written `<topic>/<partition>@<offset>`. */
+  readonly positions: readonly string[];
+  readonly duplicate: boolean;
+  /** With `partial`: the records that were quarantined. */
+  readonly rejected: readonly RecordProblem[];
+}
+
+export interface RecordProblem {
+  /** Of the record in the request, from 0. */
+  readonly index: number;
+  /** Path of the field, for example `lines[2].sku`; missing when the whole record is meant. */
+  readonly field?: string;
+  readonly code: string;
+  readonly reason: string;
+}

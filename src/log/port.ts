@@ -1,0 +1,155 @@
+// The log: topics of partitions of records, durable and replayable. Everything downstream can be rebuilt from it.
+//
+// One implementation per technology (embedded segment files, Kafka), all held to `conformance.ts`.
+//
+// Promises, in the caller's terms:
+//  - what `append` or `commit` has resolved for survives a crash of any process at any instruction;
+//  - a retried append (same producer and sequence, or same idempotency key) is not stored twice, also after a restart of either side;
+//  - a transaction is visible whole or not at all, and so are the input positions and counters that it carries;
+//  - readers see durable, committed records only, in offset order per partition; offsets grow but need not be dense;
+//  - a later owner of a producer or job name fences the earlier one: its calls reject with `conflict`, nothing of it is stored;
+//  - timestamps (time of receipt) never go back within a log, and a record of a compacted topic is strictly later than every record appended
+//    before it: so "the side input as of an event's receipt" has one meaning, also on replay.
+// Not promised: order across partitions; anything about records older than the topic's retention.
+//
+// Rejections use the error kinds of core/errors: `unavailable` (retry later: disk full), `overloaded` (bound reached, nothing stored), `conflict`
+// (fenced, locked), `invalid` (too large, unknown topic), `corrupt` (names file or partition and offset), `closed`.
+import type { Position } from "../model/position.ts";
+import type { BytesColumn, UpdateBatch } from "../model/update/batch.ts";
+
+export interface Log {
+  /** Creates missing topics and changes retention. Refuses, naming the topic, what would lose or reorder records (another number of partitions, another form). Idempotent. */
+  ensureTopics(topics: readonly TopicSettings[]): Promise<void>;
+  topics(): Promise<readonly TopicSettings[]>;
+  producer(name: string): Promise<Producer>;
+  /** The transactional output of one job. Taking it over fences the previous owner and aborts what it left open. */
+  jobOutput(name: string): Promise<JobOutput>;
+  /** Reads record topics from `from` (inclusive) or, where a partition is not named, from its first kept record. Ends never, unless `until` is given. */
+  read(options: ReadOptions): AsyncIterable<RecordFrame>;
+  /** Reads the transactions of all jobs in order, from the one at `from` (inclusive). Ends never, unless `until` is given. */
+  readUpdates(options: ReadUpdatesOptions): AsyncIterable<UpdateFrame>;
+  /** First kept and next offset of each partition: for lag, retention and catch-up. For a type topic: offsets of the transactions that hold it. */
+  bounds(topic: string): Promise<readonly PartitionBounds[]>;
+  /** Applies retention and compaction now; adapters whose servers do it themselves resolve at once. */
+  maintain(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * - `records`: `events.*`, `quarantine.*`: records in order, kept by time and size.
+ * - `compacted`: `inputs.*`: keyed records of which the latest of each key is kept (and older versions for `retention.timeMs`); a null value removes the key.
+ * - `updates`: `nodes.*`, `edges.*`: the type topics; written by transactions only.
+ */
+export type TopicForm = "records" | "compacted" | "updates";
+
+export interface TopicSettings {
+  readonly name: string;
+  readonly form: TopicForm;
+  readonly partitions: number;
+  /** Neither given: kept for ever. */
+  readonly retention: { readonly timeMs?: number; readonly sizeBytes?: number };
+}
+
+export interface Producer {
+  /**
+   * Resolves when durable, with the position of the first record and whether the batch was there already. Callers may have several appends in flight;
+   * the log commits them in groups. The log takes ownership of the batch's buffers.
+   */
+  append(topic: string, partition: number, batch: RecordBatch): Promise<Appended>;
+  close(): Promise<void>;
+}
+
+export interface Appended {
+  readonly first: Position;
+  readonly last: Position;
+  readonly duplicate: boolean;
+}
+
+/** Records as bytes in shared buffers: nothing on the hot path is an object per record. */
+export interface RecordBatch {
+  readonly count: number;
+  readonly values: BytesColumn;
+  /** Required for compacted topics. */
+  readonly keys?: BytesColumn;
+  /** 1 where the value is null (compacted topics: remove the key). */
+  readonly nulls?: Uint8Array;
+  /** Grows per (producer, partition); a sequence that is not greater than the last stored one is a retry. */
+  readonly sequence?: number;
+  /** At most 256 bytes. A batch with the key of one stored within the last hour in this partition is a retry, whoever sends it. */
+  readonly idempotencyKey?: string;
+}
+
+export interface JobOutput {
+  /** Where the job goes on: the last consumed position per input partition, and the counters, of its last committed transaction. */
+  readonly committed: readonly Position[];
+  readonly counters: JobCounters;
+  /**
+   * Publishes one window: merged updates, quarantined records, the last consumed input position per partition and the job's counters. Atomic.
+   * Resolves when durable. Several may be in flight; they commit in order.
+   */
+  commit(transaction: JobTransaction): Promise<Appended>;
+  close(): Promise<void>;
+}
+
+/** Absolute counts since the job first ran, by counter name and input partition: `{ received: [12, 7], ... }`. */
+export type JobCounters = Readonly<Record<string, readonly number[]>>;
+
+export interface JobTransaction {
+  /** The window in the packed form of model/update/codec.ts; undefined when it holds no update. */
+  readonly updates: Uint8Array | undefined;
+  /** For `quarantine.<job>`, partition 0. */
+  readonly quarantined: { readonly topic: string; readonly batch: RecordBatch } | undefined;
+  readonly inputs: readonly Position[];
+  readonly counters: JobCounters;
+}
+
+export interface PartitionBounds {
+  readonly partition: number;
+  /** First kept offset. */
+  readonly first: number;
+  /** Offset that the next record will get, in-flight appends not counted. */
+  readonly next: number;
+  readonly sizeBytes: number;
+}
+
+export interface ReadOptions {
+  readonly topics: readonly string[];
+  readonly from?: readonly Position[];
+  /** Last offset to read per partition (inclusive); partitions not named are read to where they ended when the call was made. */
+  readonly until?: readonly Position[];
+  readonly signal?: AbortSignal;
+}
+
+export interface ReadUpdatesOptions {
+  readonly from?: number;
+  readonly until?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Consecutive records of one partition. Buffers are shared with the log: read-only. */
+export interface RecordFrame {
+  readonly topic: string;
+  readonly partition: number;
+  readonly firstOffset: number;
+  /** Offset of record i minus `firstOffset`; missing when dense. */
+  readonly offsets?: Uint32Array;
+  readonly count: number;
+  /** Time of receipt in ms, the same for the whole frame. */
+  readonly timestampMs: number;
+  readonly values: BytesColumn;
+  readonly keys?: BytesColumn;
+  readonly nulls?: Uint8Array;
+}
+
+/** One job transaction as a reader of type topics sees it. */
+export interface UpdateFrame {
+  /** The sequence of transactions that this one belongs to (embedded: one journal); offsets grow within it. */
+  readonly source: string;
+  readonly offset: number;
+  readonly job: string;
+  readonly timestampMs: number;
+  readonly inputs: readonly Position[];
+  /** Decoded on demand; undefined when the transaction holds no update. */
+  updates(): UpdateBatch | undefined;
+  readonly sizeBytes: number;
+}

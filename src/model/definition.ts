@@ -1,0 +1,120 @@
+// The frozen definition of a graph as plain, serialisable data: what every stage, adapter, schema and client is derived from.
+// The builders that users call (`event`, `node`, `job` ...) yield this; nothing here knows about them.
+import type { Emit, PlanStep } from "./plan.ts";
+
+/** The format of a serialised definition; raised when its shape changes incompatibly. */
+export const definitionFormat = 1;
+
+export type ScalarType =
+  | { readonly kind: "string" }
+  | { readonly kind: "int32" }
+  | { readonly kind: "int64" }
+  | { readonly kind: "double" }
+  | { readonly kind: "boolean" }
+  | { readonly kind: "timestamp" }
+  | { readonly kind: "bytes" }
+  /** At most 256 symbols, each an Avro name; ordered as declared. */
+  | { readonly kind: "enum"; readonly symbols: readonly string[] };
+
+export type ValueType =
+  | ScalarType
+  | { readonly kind: "array"; readonly item: ValueType }
+  | { readonly kind: "map"; readonly value: ValueType }
+  | { readonly kind: "record"; readonly fields: readonly FieldModel[] };
+
+/** A field of an event or of a side input's row. An optional field that is missing, or JSON null, is absent. */
+export interface FieldModel {
+  readonly name: string;
+  readonly type: ValueType;
+  readonly optional: boolean;
+}
+
+export type MergePolicy = "last" | "first" | "min" | "max" | "union" | "sum";
+
+/**
+ * A property of a node or edge type. `sum` is an exact int64 counter (`t.counter()`, `merge("sum")`); `union` is a set of
+ * `type` (the item's type, a scalar) that keeps the `unionMax` smallest by encoded order. Types other than scalars are opaque: `last` and `first` only.
+ */
+export interface PropertyModel {
+  readonly name: string;
+  readonly type: ValueType;
+  readonly merge: MergePolicy;
+  readonly unionMax?: number;
+}
+
+export interface Retention {
+  readonly timeMs?: number;
+  readonly sizeBytes?: number;
+}
+
+export interface EventModel {
+  readonly name: string;
+  readonly fields: readonly FieldModel[];
+  /** A required string field: decides the partition. */
+  readonly key: string;
+  /** A required timestamp field: the event time. */
+  readonly time: string;
+  /** A string field: a repeated id within `dedupHorizonMs` is dropped by the job. */
+  readonly id?: string;
+  readonly dedupHorizonMs: number;
+  readonly partitions: number;
+  readonly retention: Retention;
+}
+
+export interface SideInputModel {
+  readonly name: string;
+  readonly fields: readonly FieldModel[];
+  /** A required string field. */
+  readonly key: string;
+}
+
+export interface NodeModel {
+  readonly name: string;
+  readonly properties: readonly PropertyModel[];
+  readonly ttlMs?: number;
+}
+
+export interface EdgeModel {
+  readonly name: string;
+  /** Names of node types. */
+  readonly from: string;
+  readonly to: string;
+  readonly properties: readonly PropertyModel[];
+  readonly ttlMs?: number;
+}
+
+export interface JobSettings {
+  /** Updates to one element are merged for this long before they are published; 0 publishes as soon as the input pauses. */
+  readonly windowMs: number;
+  /** The window also ends when it holds this many distinct elements or bytes. */
+  readonly windowKeysMax: number;
+  readonly windowBytesMax: number;
+  readonly parallelism: number;
+}
+
+/** One job per event. `map` jobs run a TypeScript function, which is kept beside the definition and is no part of it; `source` is its text. */
+export interface JobModel {
+  readonly event: string;
+  readonly settings: JobSettings;
+  readonly steps: readonly PlanStep[];
+  readonly output:
+    | { readonly kind: "emit"; readonly emit: readonly Emit[] }
+    | { readonly kind: "map"; readonly source: string };
+}
+
+/** Lists are in order of first mention, and an index into them is how batches and layouts name a type. */
+export interface GraphModel {
+  readonly format: typeof definitionFormat;
+  readonly name: string;
+  readonly events: readonly EventModel[];
+  readonly sideInputs: readonly SideInputModel[];
+  readonly nodes: readonly NodeModel[];
+  readonly edges: readonly EdgeModel[];
+  readonly jobs: readonly JobModel[];
+  /** Event times further ahead of the time of receipt than this are quarantined. */
+  readonly skewMaxMs: number;
+  /** Allowed lateness: how long after its event time an event may arrive and still find its element's history. */
+  readonly latenessMs: number;
+  /** How long a removed element's tombstone is kept. */
+  readonly tombstoneGraceMs: number;
+}
