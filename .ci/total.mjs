@@ -1,16 +1,22 @@
-// Prints "N passed, N failed" over the JSON reports of a folder. A test file that could not be run counts as one failure.
-import { readFileSync, readdirSync } from "node:fs";
+// Prints "N passed, N failed" over the JSON reports of a folder. A test file that could not be run, and a report that was
+// not written to its end, count as one failure each.
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const folder = process.argv[2];
 let passed = 0;
 let failed = 0;
 for (const name of readdirSync(folder)) {
-  const report = JSON.parse(readFileSync(join(folder, name), "utf8"));
-  passed += report.numPassedTests;
-  failed += report.numFailedTests;
-  failed += report.testResults.filter(
-    (file) => file.status === "failed" && file.assertionResults.every(({ status }) => status !== "failed"),
-  ).length;
+  try {
+    const report = JSON.parse(readFileSync(join(folder, name), "utf8"));
+    passed += report.numPassedTests;
+    failed += report.numFailedTests + report.testResults.filter(couldNotBeRun).length;
+  } catch {
+    failed += 1;
+  }
 }
 console.log(`${passed} passed, ${failed} failed`);
+
+function couldNotBeRun(file) {
+  return file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed");
+}
