@@ -1,0 +1,39 @@
+// `rdg config`: prints every setting with its value and where the value came from.
+import type { Command } from "commander";
+import { embeddedSettings } from "../compose/settings.ts";
+import type { Setting } from "../core/settings.ts";
+import { formatDuration, formatSize } from "../core/units.ts";
+import { print, printJson } from "./output.ts";
+import { addSettingFlags, settingsOf } from "./settings.ts";
+
+export function addConfigCommand(program: Command): void {
+  const command = program
+    .command("config")
+    .description("print the settings and where each value came from")
+    .option("--json", "print as JSON")
+    .addHelpText("after", "\nExample:\n  $ RDG_STORE_MEMORY=2GB rdg config");
+  addSettingFlags(command).action(async (options: Record<string, unknown>) => {
+    const { values, origins } = await settingsOf(options);
+    const rows = Object.entries(embeddedSettings).map(([name, setting]) => ({
+      name,
+      value: values[name as keyof typeof values],
+      origin: origins[name]!,
+      setting: setting as Setting,
+    }));
+    if (options["json"] === true) {
+      return printJson(Object.fromEntries(rows.map(({ name, value, origin }) => [name, { value, origin }])));
+    }
+    const width = Math.max(...rows.map(({ name }) => name.length));
+    for (const { name, value, origin, setting } of rows) {
+      print(
+        `${name.padEnd(width)}  ${written(value, setting).padEnd(12)}  ${origin.padEnd(20)}  ${setting.description}`,
+      );
+    }
+  });
+}
+
+function written(value: string | number | boolean, setting: Setting): string {
+  if (setting.kind === "size") return formatSize(Number(value));
+  if (setting.kind === "duration") return formatDuration(Number(value));
+  return value === "" ? '""' : String(value);
+}

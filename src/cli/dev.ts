@@ -1,0 +1,47 @@
+// `rdg dev`: runs everything in one process until SIGTERM or Ctrl-C, which it answers by finishing what it has accepted.
+import type { Command } from "commander";
+import { startEmbedded } from "../compose.ts";
+import { loadGraph } from "./graph-file.ts";
+import { exitCodes, print, say, type Finish } from "./output.ts";
+import { addSettingFlags, settingsOf } from "./settings.ts";
+
+export function addDevCommand(program: Command, finish: Finish): void {
+  const command = program
+    .command("dev")
+    .description("run the whole of RDG in one process: events in, traversals out")
+    .argument("[graph]", "the definition (default: graph.ts in this folder)")
+    .option("--json", "print the address and the data folder as JSON once ready")
+    .addHelpText("after", "\nExample:\n  $ rdg dev graph.ts --port 7400 --data .rdg");
+  addSettingFlags(command).action(async (file: string | undefined, options: Record<string, unknown>) => {
+    const [graph, { values }] = await Promise.all([loadGraph(file), settingsOf(options)]);
+    const stopped = nextSignal();
+    const running = await startEmbedded(graph, values);
+    if (options["json"] === true) print(JSON.stringify({ url: running.url, data: values.data, pid: process.pid }));
+    else announce(graph.model.name, running.url, values.data);
+    const cause = await Promise.race([stopped, running.failed]);
+    if (typeof cause === "string") say(`${cause}: finishing what was accepted (press Ctrl-C again to stop at once)`);
+    void nextSignal().then(() => process.exit(exitCodes.failure));
+    await running.close();
+    if (typeof cause === "string") return finish(exitCodes.ok);
+    throw cause;
+  });
+}
+
+function announce(graph: string, url: string, data: string): void {
+  say(`rdg: graph "${graph}" is ready at ${url} (data in ${data})`);
+  say(`  send events   curl -H 'content-type: application/json' -d '{...}' ${url}/v1/events/<event>`);
+  say(`  ask           rdg query "(...)" --url ${url}`);
+  say(`  look inside   rdg status --url ${url}`);
+}
+
+/** Resolves with the name of the next SIGINT or SIGTERM. */
+function nextSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    const signals = ["SIGINT", "SIGTERM"] as const;
+    const listener = (signal: string): void => {
+      for (const name of signals) process.removeListener(name, listener);
+      resolve(signal);
+    };
+    for (const name of signals) process.on(name, listener);
+  });
+}

@@ -1,0 +1,64 @@
+// The command line as a whole: its commands, what they share, and how a failure becomes an exit code.
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { addConfigCommand } from "./config.ts";
+import { addDevCommand } from "./dev.ts";
+import { addInitCommand } from "./init.ts";
+import { exitCodes, reportFailure } from "./output.ts";
+import { addPlanCommand } from "./plan.ts";
+import { addProduceCommand } from "./produce.ts";
+import { addQueryCommand } from "./query.ts";
+import { addSchemaCommand } from "./schema.ts";
+import { addStatusCommand } from "./status.ts";
+import { addStoreCommand } from "./store.ts";
+import { addTailCommand } from "./tail.ts";
+
+const epilogue = `
+Exit codes:
+  0  done
+  1  failed through a fault of RDG itself
+  2  wrong usage or invalid input
+  3  what was named does not exist
+  4  not running, refused for now, or owned by another process
+  5  damage or a difference was found
+
+Data goes to stdout, messages to stderr. NO_COLOR turns colours off.
+
+Example:
+  $ rdg init my-graph && cd my-graph && npm install && npx rdg dev`;
+
+export async function runCli(argv: readonly string[]): Promise<number> {
+  let exitCode: number = exitCodes.ok;
+  const program = new Command("rdg")
+    .description("A real-time distributed graph: events in, a typed property graph out.")
+    .version(packageVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .showHelpAfterError("(add --help for usage)")
+    .exitOverride()
+    .addHelpText("after", epilogue);
+  const finish = (code: number): void => {
+    exitCode = code;
+  };
+  addInitCommand(program, finish);
+  addDevCommand(program, finish);
+  addProduceCommand(program, finish);
+  addTailCommand(program, finish);
+  addQueryCommand(program, finish);
+  addSchemaCommand(program, finish);
+  addPlanCommand(program, finish);
+  addStatusCommand(program, finish);
+  addStoreCommand(program, finish);
+  addConfigCommand(program, finish);
+  try {
+    await program.parseAsync([...argv]);
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    return reportFailure(error);
+  }
+}
+
+function packageVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  return (manifest as { version: string }).version;
+}

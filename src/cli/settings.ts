@@ -1,0 +1,53 @@
+// The settings of this invocation: flags, then RDG_* variables, then rdg.config.ts, then defaults.
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Command } from "commander";
+import { embeddedSettings } from "../compose/settings.ts";
+import { RdgError } from "../core/errors.ts";
+import { flagOf, resolveSettings, type ResolvedSettings } from "../core/settings.ts";
+
+const fileNames = ["rdg.config.ts", "rdg.config.js", "rdg.config.mjs"];
+
+/** Adds a flag per setting, such as `--store-memory 2GB`. */
+export function addSettingFlags(command: Command): Command {
+  for (const [name, setting] of Object.entries(embeddedSettings)) {
+    command.option(`${flagOf(name)} <${setting.kind}>`, setting.description);
+  }
+  return command.option("--config <file>", `settings file (default: ${fileNames[0]} where it exists)`);
+}
+
+/** @throws RdgError invalid, naming where the bad value came from */
+export async function settingsOf(
+  options: Readonly<Record<string, unknown>>,
+): Promise<ResolvedSettings<typeof embeddedSettings>> {
+  const flags: Record<string, unknown> = {};
+  for (const name of Object.keys(embeddedSettings)) flags[name] = options[optionKey(name)];
+  const file = await readSettingsFile(options["config"]);
+  return resolveSettings(embeddedSettings, {
+    environment: process.env,
+    flags,
+    ...(file === undefined ? {} : { file }),
+  });
+}
+
+/** The key under which commander keeps a flag's value: `--store-memory` is `storeMemory`. */
+const optionKey = (name: string): string =>
+  flagOf(name)
+    .slice(2)
+    .replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+async function readSettingsFile(named: unknown): Promise<{ path: string; content: unknown } | undefined> {
+  const names = typeof named === "string" ? [named] : fileNames;
+  const path = names.map((name) => resolve(name)).find((candidate) => existsSync(candidate));
+  if (path === undefined) {
+    if (typeof named !== "string") return undefined;
+    throw new RdgError("not_found", "no_settings_file", `There is no settings file ${named}.`);
+  }
+  try {
+    const module = (await import(pathToFileURL(path).href)) as { default?: unknown };
+    return { path, content: module.default ?? {} };
+  } catch (error) {
+    throw new RdgError("invalid", "settings_failed", `${path} cannot be loaded: ${String(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,69 @@
+// What RDG tells about itself, as plain data: the status, single records of topics, and the outcome of a verification.
+import type { JobCounters } from "../log/port.ts";
+import type { Difference, StoreStatistics } from "../store/port.ts";
+
+export interface Status {
+  readonly graph: string;
+  readonly fingerprint: string;
+  readonly ready: boolean;
+  /** Why events are refused, while they are. */
+  readonly refusing?: string;
+  readonly uptimeMs: number;
+  readonly topics: readonly TopicStatus[];
+  readonly jobs: readonly JobStatus[];
+  readonly store: StoreStatistics & {
+    /** Transactions in the journal that the store has not applied. */
+    readonly lagTransactions: number;
+    /** Last applied position per source, and the input positions that they account for. */
+    readonly applied: readonly string[];
+    readonly inputs: readonly string[];
+  };
+  /** Counters of the gateway by event or input. */
+  readonly gateway: unknown;
+  /** Figures of the log: segments, bytes, fsyncs. */
+  readonly log: unknown;
+}
+
+export interface TopicStatus {
+  readonly name: string;
+  readonly partitions: readonly { readonly first: number; readonly next: number }[];
+  readonly sizeBytes: number;
+}
+
+export interface JobStatus {
+  readonly event: string;
+  /** `starting`: reading side inputs and event ids; `retrying`: the last attempt failed, see `cause`. */
+  readonly state: "starting" | "running" | "paused" | "retrying" | "stopped";
+  readonly cause?: string;
+  readonly lagRecords: number;
+  /** Records received per second, over the last seconds. */
+  readonly ratePerSecond: number;
+  readonly counters: JobCounters;
+  /** Bytes and elements in the merge window now, and their bounds. */
+  readonly window: {
+    readonly keys: number;
+    readonly keysMax: number;
+    readonly bytes: number;
+    readonly bytesMax: number;
+  };
+}
+
+/** One record of any topic, decoded for people: values in the JSON form of answers. */
+export interface TopicRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly receivedAt: string;
+  readonly key?: string;
+  /** null where a compacted topic's key was removed; `{ undecodable, bytes }` where the record cannot be read. */
+  readonly value: unknown;
+}
+
+export interface Verification {
+  readonly elements: number;
+  readonly transactions: number;
+  /** At most 1,000. */
+  readonly differences: readonly Difference[];
+  /** False when the log no longer reaches back to the first transaction, so that only the store's own agreement was proved. */
+  readonly rebuilt: boolean;
+}
