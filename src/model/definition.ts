@@ -1,35 +1,12 @@
 // The frozen definition of a graph as plain, serialisable data: what every stage, adapter, schema and client is derived from.
 // The builders that users call (`event`, `node`, `job` ...) yield this; nothing here knows about them.
 import type { Emit, PlanStep } from "./plan.ts";
+import type { FieldModel, ValueType } from "./value-type.ts";
+
+export type { FieldModel, ScalarType, ValueType } from "./value-type.ts";
 
 /** The format of a serialised definition; raised when its shape changes incompatibly. */
 export const definitionFormat = 1;
-
-export type ScalarType =
-  | { readonly kind: "string" }
-  | { readonly kind: "int32" }
-  | { readonly kind: "int64" }
-  | { readonly kind: "double" }
-  | { readonly kind: "boolean" }
-  | { readonly kind: "timestamp" }
-  | { readonly kind: "bytes" }
-  /** At most 256 symbols, each an Avro name; ordered as declared. */
-  | { readonly kind: "enum"; readonly symbols: readonly string[] };
-
-export type ValueType =
-  | ScalarType
-  | { readonly kind: "array"; readonly item: ValueType }
-  | { readonly kind: "map"; readonly value: ValueType }
-  | { readonly kind: "record"; readonly fields: readonly FieldModel[] };
-
-/** A field of an event or of a side input's row. An optional field that is missing, or JSON null, is absent. */
-export interface FieldModel {
-  readonly name: string;
-  readonly type: ValueType;
-  readonly optional: boolean;
-}
-
-export type MergePolicy = "last" | "first" | "min" | "max" | "union" | "sum";
 
 /**
  * A property of a node or edge type. `sum` is an exact int64 counter (`t.counter()`, `merge("sum")`); `union` is a set of

@@ -2,8 +2,8 @@
 //
 // Values: an expression has a value, is null (only the literal null, and what passes it on: orElse, choose), or is absent. A function of an
 // absent or null argument is absent; a comparison with one is false; a predicate is always true or false. A property whose expression
-// is absent gets no contribution; one whose expression is null gets an explicit null. semantics.md section 10 gives every function's meaning.
-import type { ScalarType, ValueType } from "./definition.ts";
+// is absent gets no contribution; one whose expression is null gets an explicit null. docs/SEMANTICS.md, section 10, gives every function's meaning.
+import type { ScalarType, ValueType } from "./value-type.ts";
 
 /** Where a field is read: the event, the row of a side input (by its alias in `enrich`), or the item of the enclosing `each` (0 = innermost). */
 export type FieldScope =
