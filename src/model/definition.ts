@@ -8,6 +8,8 @@ export type { FieldModel, ScalarType, ValueType } from "./value-type.ts";
 /** The format of a serialised definition; raised when its shape changes incompatibly. */
 export const definitionFormat = 1;
 
+export type MergePolicy = "last" | "first" | "min" | "max" | "union" | "sum";
+
 /**
  * A property of a node or edge type. `sum` is an exact int64 counter (`t.counter()`, `merge("sum")`); `union` is a set of
  * `type` (the item's type, a scalar) that keeps the `unionMax` smallest by encoded order. Types other than scalars are opaque: `last` and `first` only.

@@ -23,5 +23,3 @@ export interface FieldModel {
   readonly type: ValueType;
   readonly optional: boolean;
 }
-
-export type MergePolicy = "last" | "first" | "min" | "max" | "union" | "sum";
