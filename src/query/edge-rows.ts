@@ -1,0 +1,106 @@
+// Hot path of queries: the edges and nodes of a level as growing columns of numbers, references instead of ids. No object per edge.
+import type { PropertyValue } from "../model/filter.ts";
+import type { AdjacencyBatch } from "../store/port.ts";
+
+/** Edges as one hop walked them. */
+export class EdgeRows {
+  count = 0;
+  /** Index of the node, in the frontier, that the edge was reached from. */
+  origins = new Int32Array(128);
+  /** References of the nodes that were reached. */
+  neighbours = new Int32Array(128);
+  /** 1 where the edge was walked against its direction. */
+  reversed = new Uint8Array(128);
+  firstSeenMs = new Float64Array(128);
+  lastSeenMs = new Float64Array(128);
+  readonly properties: PropertyValue[][];
+
+  constructor(propertyCount: number) {
+    this.properties = Array.from({ length: propertyCount }, () => []);
+  }
+
+  /** Appends the rows [from, to) of a batch; its first columns are the properties that are kept. */
+  append(batch: AdjacencyBatch, from: number, to: number, origin: number, reversed: number): void {
+    this.reserve(to - from);
+    for (let i = from, at = this.count; i < to; i++, at++) {
+      this.origins[at] = origin;
+      this.neighbours[at] = batch.neighbours[i]!;
+      this.reversed[at] = reversed;
+      this.firstSeenMs[at] = batch.firstSeenMs[i]!;
+      this.lastSeenMs[at] = batch.lastSeenMs[i]!;
+    }
+    for (let p = 0; p < this.properties.length; p++) {
+      const [target, source] = [this.properties[p]!, batch.properties[p]!];
+      for (let i = from; i < to; i++) target.push(source[i]);
+    }
+    this.count += to - from;
+  }
+
+  /** Appends one row of other rows. */
+  copy(other: EdgeRows, row: number): void {
+    this.reserve(1);
+    const at = this.count++;
+    this.origins[at] = other.origins[row]!;
+    this.neighbours[at] = other.neighbours[row]!;
+    this.reversed[at] = other.reversed[row]!;
+    this.firstSeenMs[at] = other.firstSeenMs[row]!;
+    this.lastSeenMs[at] = other.lastSeenMs[row]!;
+    for (let p = 0; p < this.properties.length; p++) this.properties[p]!.push(other.properties[p]![row]);
+  }
+
+  private reserve(more: number): void {
+    const needed = this.count + more;
+    if (needed <= this.origins.length) return;
+    const size = Math.max(needed, this.origins.length * 2);
+    this.origins = grown(this.origins, new Int32Array(size));
+    this.neighbours = grown(this.neighbours, new Int32Array(size));
+    this.reversed = grown(this.reversed, new Uint8Array(size));
+    this.firstSeenMs = grown(this.firstSeenMs, new Float64Array(size));
+    this.lastSeenMs = grown(this.lastSeenMs, new Float64Array(size));
+  }
+}
+
+function grown<T extends Int32Array | Uint8Array | Float64Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}
+
+/** Node references, each once, numbered in the order in which they came: an open table of [reference + 1, number]. */
+export class Frontier {
+  count = 0;
+  references = new Int32Array(64);
+  private slots = new Int32Array(256);
+  private mask = 127;
+
+  /** The number of a reference, which is new or known. */
+  add(reference: number): number {
+    let slot = (Math.imul(reference, 0x9e3779b1) >>> 7) & this.mask;
+    for (;;) {
+      const held = this.slots[slot * 2]!;
+      if (held === reference + 1) return this.slots[slot * 2 + 1]!;
+      if (held === 0) break;
+      slot = (slot + 1) & this.mask;
+    }
+    const number = this.count++;
+    if (number === this.references.length) {
+      this.references = grown(this.references, new Int32Array(number * 2));
+    }
+    this.references[number] = reference;
+    this.slots[slot * 2] = reference + 1;
+    this.slots[slot * 2 + 1] = number;
+    if (this.count * 2 > this.mask) this.rehash();
+    return number;
+  }
+
+  private rehash(): void {
+    this.mask = this.mask * 2 + 1;
+    this.slots = new Int32Array((this.mask + 1) * 2);
+    for (let number = 0; number < this.count; number++) {
+      const reference = this.references[number]!;
+      let slot = (Math.imul(reference, 0x9e3779b1) >>> 7) & this.mask;
+      while (this.slots[slot * 2] !== 0) slot = (slot + 1) & this.mask;
+      this.slots[slot * 2] = reference + 1;
+      this.slots[slot * 2 + 1] = number;
+    }
+  }
+}
