@@ -30,6 +30,8 @@ export interface ErrorDetails {
   /** With `overloaded` and `unavailable`: when a retry is worth it, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
   readonly cause?: unknown;
+  /** Plain data for programs: the problems of single records, for example. */
+  readonly details?: unknown;
 }
 
 /** Every failure that RDG reports. `code` is stable and machine-readable (`unknown_field`, `segment_damaged`); `message` is for people. */
@@ -39,6 +41,7 @@ export class RdgError extends Error {
   readonly place: string | undefined;
   readonly hint: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly details: unknown;
 
   constructor(kind: ErrorKind, code: string, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -48,6 +51,7 @@ export class RdgError extends Error {
     this.place = details.place;
     this.hint = details.hint;
     this.retryAfterMs = details.retryAfterMs;
+    this.details = details.details;
   }
 }
 

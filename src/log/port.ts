@@ -30,6 +30,8 @@ export interface Log {
   readUpdates(options: ReadUpdatesOptions): AsyncIterable<UpdateFrame>;
   /** First kept and next offset of each partition: for lag, retention and catch-up. For a type topic: offsets of the transactions that hold it. */
   bounds(topic: string): Promise<readonly PartitionBounds[]>;
+  /** Everything that the topic received up to `timestampMs` is readable and lies below `next` (per partition); what comes later has a greater timestamp. */
+  settled(topic: string): Promise<{ readonly timestampMs: number; readonly next: readonly number[] }>;
   /** Applies retention and compaction now; adapters whose servers do it themselves resolve at once. */
   maintain(): Promise<void>;
   close(): Promise<void>;
@@ -115,6 +117,8 @@ export interface PartitionBounds {
 export interface ReadOptions {
   readonly topics: readonly string[];
   readonly from?: readonly Position[];
+  /** Records received before this moment are passed over (some of the first frame may be older). */
+  readonly fromTimestampMs?: number;
   /** Last offset to read per partition (inclusive); partitions not named are read to where they ended when the call was made. */
   readonly until?: readonly Position[];
   readonly signal?: AbortSignal;

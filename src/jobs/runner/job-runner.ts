@@ -1,0 +1,142 @@
+// Runs one job: reads its event topic, merges what the compiled plan emits in a window, and publishes each window with its input positions in one transaction.
+//
+// A failed transaction is not repaired: the attempt is thrown away and the next one goes on from the last committed transaction, so that what is published is
+// a function of the log alone. Updates of a thrown-away window were never visible.
+import type { Clock, Timers } from "../../core/clock.ts";
+import { RdgError, describeError } from "../../core/errors.ts";
+import { RateMeter } from "../../core/rate-meter.ts";
+import type { Log } from "../../log/port.ts";
+import type { EventModel, JobModel } from "../../model/definition.ts";
+import { JobAttempt, type JobParts } from "./job-attempt.ts";
+import { totalOf, type CounterName } from "./job-counters.ts";
+
+export interface JobRunnerOptions extends JobParts {
+  readonly log: Log;
+  readonly event: EventModel;
+  readonly job: JobModel;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** Called when an attempt failed and another will be made. */
+  readonly onRetry: (event: string, error: unknown) => void;
+}
+
+export type JobState = "starting" | "running" | "paused" | "retrying" | "stopped";
+
+export interface RunningJobStatus {
+  readonly event: string;
+  readonly state: JobState;
+  readonly cause?: string;
+  readonly lagRecords: number;
+  readonly ratePerSecond: number;
+  readonly counters: Readonly<Record<CounterName, readonly number[]>>;
+  readonly window: {
+    readonly keys: number;
+    readonly keysMax: number;
+    readonly bytes: number;
+    readonly bytesMax: number;
+  };
+}
+
+const retryFirstMs = 100;
+const retryMaxMs = 5000;
+
+export class JobRunner {
+  readonly #options: JobRunnerOptions;
+  readonly #rate: RateMeter;
+  readonly #stopped = new AbortController();
+  #state: JobState = "starting";
+  #cause: string | undefined;
+  #attempt: JobAttempt | undefined;
+  #running: Promise<void> | undefined;
+  #paused = false;
+
+  constructor(options: JobRunnerOptions) {
+    this.#options = options;
+    this.#rate = new RateMeter(options.clock);
+  }
+
+  get event(): string {
+    return this.#options.event.name;
+  }
+
+  /** The time of receipt before which this job will look up no side input any more. */
+  get oldestNeededMs(): number {
+    if (!this.#options.job.steps.some((step) => step.kind === "enrich")) return Infinity;
+    return this.#attempt?.receivedMs ?? -Infinity;
+  }
+
+  start(): void {
+    if (this.#paused) this.#state = "paused";
+    else this.#running ??= this.#run();
+  }
+
+  /** Publishes the open window and stops reading until `resume`. */
+  async pause(): Promise<void> {
+    this.#paused = true;
+    await this.#attempt?.finish("now");
+    await this.#running;
+    this.#running = undefined;
+    this.#state = "paused";
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.start();
+  }
+
+  /** Stops: `drain` first works off everything that is in the topic now, `now` only publishes the open window. */
+  async stop(how: "drain" | "now"): Promise<void> {
+    if (!this.#paused) await this.#attempt?.finish(how);
+    this.#stopped.abort();
+    await this.#running;
+    this.#state = "stopped";
+  }
+
+  async status(): Promise<RunningJobStatus> {
+    const { log, event, job } = this.#options;
+    const counters = this.#attempt?.counts;
+    const received = counters === undefined ? 0 : totalOf(counters, "received");
+    this.#rate.sample(received);
+    const bounds = await log.bounds(`events.${event.name}`);
+    const lagRecords = bounds.reduce((sum, { partition, first, next }) => {
+      return sum + next - Math.max(first, this.#attempt?.nextOffset(partition) ?? first);
+    }, 0);
+    return {
+      event: event.name,
+      state: this.#state,
+      ...(this.#cause === undefined ? {} : { cause: this.#cause }),
+      lagRecords,
+      ratePerSecond: this.#rate.perSecond(received),
+      counters: (counters ?? {}) as RunningJobStatus["counters"],
+      window: {
+        keys: this.#attempt?.windowKeys ?? 0,
+        keysMax: job.settings.windowKeysMax,
+        bytes: this.#attempt?.windowBytes ?? 0,
+        bytesMax: job.settings.windowBytesMax,
+      },
+    };
+  }
+
+  async #run(): Promise<void> {
+    let delayMs = retryFirstMs;
+    while (!this.#stopped.signal.aborted && !this.#paused) {
+      const attempt = new JobAttempt(this.#options, () => {
+        this.#state = "running";
+        this.#cause = undefined;
+        delayMs = retryFirstMs;
+      });
+      this.#attempt = attempt;
+      try {
+        await attempt.run();
+        return;
+      } catch (error) {
+        if (this.#stopped.signal.aborted || (error instanceof RdgError && error.kind === "closed")) return;
+        this.#state = "retrying";
+        this.#cause = describeError(error);
+        this.#options.onRetry(this.event, error);
+      }
+      await this.#options.timers.sleep(delayMs, this.#stopped.signal).catch(() => undefined);
+      delayMs = Math.min(retryMaxMs, delayMs * 2);
+    }
+  }
+}

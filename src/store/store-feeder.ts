@@ -1,0 +1,149 @@
+// Applies the transactions of the jobs to a store in order, tells who waits for a position, and slows the jobs down when the store falls behind.
+import type { Timers } from "../core/clock.ts";
+import { RdgError } from "../core/errors.ts";
+import type { Log } from "../log/port.ts";
+import type { Position } from "../model/position.ts";
+import type { Store } from "./port.ts";
+
+export interface StoreFeederOptions {
+  readonly log: Log;
+  readonly store: Store;
+  readonly timers: Timers;
+  /** Name of any type topic: its end is where catching up ends. */
+  readonly typeTopic: string;
+  /** Called with the cause when the store refuses to take more, and with undefined when it goes on. */
+  readonly onBlocked: (cause: RdgError | undefined) => void;
+  /** Called once when applying ends with an error that waiting cannot mend. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Published transactions that may wait for the store before jobs are slowed down. */
+const backlogMax = 8;
+const waitersMax = 10_000;
+const retryMs = 500;
+
+interface Waiter {
+  readonly positions: readonly Position[];
+  readonly resolve: (applied: boolean) => void;
+}
+
+export class StoreFeeder {
+  readonly #options: StoreFeederOptions;
+  readonly #stop = new AbortController();
+  /** Last applied input offset by `topic/partition`, and last applied offset by source. */
+  readonly #inputs = new Map<string, number>();
+  #applied = -1;
+  #published = -1;
+  #blocked: RdgError | undefined;
+  #running: Promise<void> | undefined;
+  #waiters = new Set<Waiter>();
+  #throttled: (() => void)[] = [];
+
+  constructor(options: StoreFeederOptions) {
+    this.#options = options;
+  }
+
+  /** Offset of the last applied transaction; -1 before the first. */
+  get appliedOffset(): number {
+    return this.#applied;
+  }
+
+  /** Applies everything that is in the log now, then goes on in the background. */
+  async start(): Promise<void> {
+    const { log, store } = this.#options;
+    const { sources, inputs } = await store.applied();
+    this.#applied = Math.max(-1, ...sources.values());
+    for (const { topic, partition, offset } of inputs) this.#inputs.set(`${topic}/${partition}`, offset);
+    const from = this.#applied + 1;
+    let caughtUp: () => void = () => undefined;
+    const ready = new Promise<void>((resolve) => {
+      caughtUp = resolve;
+    });
+    const last = (await log.bounds(this.#options.typeTopic))[0]!.next - 1;
+    this.#running = this.#run(from, last, caughtUp).catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) this.#options.onFailure(error);
+      caughtUp();
+    });
+    await ready;
+  }
+
+  published(offset: number): void {
+    this.#published = Math.max(this.#published, offset);
+  }
+
+  throttle(): Promise<void> | undefined {
+    if (this.#published - this.#applied <= backlogMax) return undefined;
+    return new Promise((resolve) => this.#throttled.push(resolve));
+  }
+
+  /** Resolves with true once the graph accounts for all positions (`events.*` positions, or positions of type topics), with false after `timeoutMs`. */
+  waitFor(positions: readonly Position[], timeoutMs: number): Promise<boolean> {
+    if (this.#accountsFor(positions)) return Promise.resolve(true);
+    if (this.#waiters.size >= waitersMax) {
+      throw new RdgError("overloaded", "too_many_waiters", "Too many requests wait for positions.", {
+        retryAfterMs: 1000,
+      });
+    }
+    return new Promise((resolve) => {
+      const waiter: Waiter = {
+        positions,
+        resolve: (applied) => {
+          cancel();
+          this.#waiters.delete(waiter);
+          resolve(applied);
+        },
+      };
+      const cancel = this.#options.timers.after(timeoutMs, () => waiter.resolve(false));
+      this.#waiters.add(waiter);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    this.#releaseThrottled();
+    for (const waiter of this.#waiters) waiter.resolve(false);
+    await this.#running;
+  }
+
+  async #run(from: number, catchUpTo: number, caughtUp: () => void): Promise<void> {
+    const { log, store } = this.#options;
+    if (from > catchUpTo) caughtUp();
+    for await (const frame of log.readUpdates({ from, signal: this.#stop.signal })) {
+      await this.#patiently(() => store.apply(frame));
+      this.#applied = frame.offset;
+      for (const { topic, partition, offset } of frame.inputs) this.#inputs.set(`${topic}/${partition}`, offset);
+      if (frame.offset >= catchUpTo) caughtUp();
+      if (this.#published - this.#applied <= backlogMax / 2) this.#releaseThrottled();
+      for (const waiter of this.#waiters) if (this.#accountsFor(waiter.positions)) waiter.resolve(true);
+    }
+  }
+
+  /** Repeats what the store refuses for now, for as long as it takes. */
+  async #patiently(apply: () => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        await apply();
+        if (this.#blocked !== undefined) this.#options.onBlocked((this.#blocked = undefined));
+        return;
+      } catch (error) {
+        if (!(error instanceof RdgError) || error.kind !== "unavailable") throw error;
+        if (this.#blocked === undefined) this.#options.onBlocked((this.#blocked = error));
+        await this.#options.timers.sleep(retryMs, this.#stop.signal);
+      }
+    }
+  }
+
+  #accountsFor(positions: readonly Position[]): boolean {
+    return positions.every(({ topic, partition, offset }) =>
+      topic.startsWith("events.")
+        ? (this.#inputs.get(`${topic}/${partition}`) ?? -1) >= offset
+        : this.#applied >= offset,
+    );
+  }
+
+  #releaseThrottled(): void {
+    const throttled = this.#throttled;
+    this.#throttled = [];
+    for (const resolve of throttled) resolve();
+  }
+}
