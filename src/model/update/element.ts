@@ -1,7 +1,7 @@
 // The algebra of updates on plain objects: what is known about one node or edge, and how two such states merge. Written for the reader, not for speed:
 // windows, batches and stores hold the same state in columns and rows and are tested against this and against oracle.ts.
 //
-// Laws (semantics.md, section 1), counters aside: merging is associative, commutative and idempotent. Where that text leaves a choice:
+// Laws (docs/SEMANTICS.md, section 1), counters aside: merging is associative, commutative and idempotent. Where that text leaves a choice:
 //  - a `last` or `first` contribution that is null is a value: at equal times `last` prefers any value to null, `first` prefers null;
 //  - null is the smallest value: a contributed null is the `min`, and the `max` only when nothing else was contributed;
 //  - a null item is an item of a `union`;

@@ -1,4 +1,4 @@
-// The encoded value: one order-preserving binary form per value, compared as unsigned bytes, the same on every engine (semantics.md, section 1).
+// The encoded value: one order-preserving binary form per value, compared as unsigned bytes, the same on every engine (docs/SEMANTICS.md, section 1).
 //
 //   null                      00
 //   int32, int64, timestamp   01, then the int64 big endian with its sign bit flipped: 9 bytes for every integer type, so that widening a type keeps order and bytes
