@@ -17,13 +17,20 @@
 import type { Position } from "../model/position.ts";
 import type { BytesColumn, UpdateBatch } from "../model/update/batch.ts";
 
-export interface Log {
+export interface Log extends LogReader {
   /** Creates missing topics and changes retention. Refuses, naming the topic, what would lose or reorder records (another number of partitions, another form). Idempotent. */
   ensureTopics(topics: readonly TopicSettings[]): Promise<void>;
-  topics(): Promise<readonly TopicSettings[]>;
   producer(name: string): Promise<Producer>;
   /** The transactional output of one job. Taking it over fences the previous owner and aborts what it left open. */
   jobOutput(name: string): Promise<JobOutput>;
+  /** Applies retention and compaction now; adapters whose servers do it themselves resolve at once. */
+  maintain(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What readers need of a log. */
+export interface LogReader {
+  topics(): Promise<readonly TopicSettings[]>;
   /** Reads record topics from `from` (inclusive) or, where a partition is not named, from its first kept record. Ends never, unless `until` is given. */
   read(options: ReadOptions): AsyncIterable<RecordFrame>;
   /** Reads the transactions of all jobs in order, from the one at `from` (inclusive). Ends never, unless `until` is given. */
@@ -32,9 +39,6 @@ export interface Log {
   bounds(topic: string): Promise<readonly PartitionBounds[]>;
   /** Everything that the topic received up to `timestampMs` is readable and lies below `next` (per partition); what comes later has a greater timestamp. */
   settled(topic: string): Promise<{ readonly timestampMs: number; readonly next: readonly number[] }>;
-  /** Applies retention and compaction now; adapters whose servers do it themselves resolve at once. */
-  maintain(): Promise<void>;
-  close(): Promise<void>;
 }
 
 /**

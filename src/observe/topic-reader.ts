@@ -1,6 +1,6 @@
 // Reads any topic as single records for people: decoded, with positions and times of receipt. Off the hot path.
 import { RdgError } from "../core/errors.ts";
-import type { Log, RecordFrame, UpdateFrame } from "../log/port.ts";
+import type { LogReader, RecordFrame, UpdateFrame } from "../log/port.ts";
 import type { GraphModel } from "../model/definition.ts";
 import type { Position } from "../model/position.ts";
 import { updateRows, type UpdateRow } from "../model/update/rows.ts";
@@ -23,7 +23,7 @@ export interface RecordView {
 }
 
 export interface TopicReaderOptions {
-  readonly log: Log;
+  readonly log: LogReader;
   readonly model: GraphModel;
   readonly viewOf: (topic: string) => RecordView;
 }

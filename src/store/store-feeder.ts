@@ -1,24 +1,24 @@
-// Applies the transactions of the jobs to a store in order, tells who waits for a position, and slows the jobs down when the store falls behind.
+// Applies the transactions of the jobs to a store in order, and tells who waits for a position.
 import type { Timers } from "../core/clock.ts";
 import { RdgError } from "../core/errors.ts";
-import type { Log } from "../log/port.ts";
+import type { LogReader } from "../log/port.ts";
 import type { Position } from "../model/position.ts";
 import type { Store } from "./port.ts";
 
 export interface StoreFeederOptions {
-  readonly log: Log;
+  readonly log: LogReader;
   readonly store: Store;
   readonly timers: Timers;
   /** Name of any type topic: its end is where catching up ends. */
   readonly typeTopic: string;
+  /** Called after every applied transaction. */
+  readonly onApplied: (offset: number) => void;
   /** Called with the cause when the store refuses to take more, and with undefined when it goes on. */
   readonly onBlocked: (cause: RdgError | undefined) => void;
   /** Called once when applying ends with an error that waiting cannot mend. */
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Published transactions that may wait for the store before jobs are slowed down. */
-const backlogMax = 8;
 const waitersMax = 10_000;
 const retryMs = 500;
 
@@ -33,11 +33,9 @@ export class StoreFeeder {
   /** Last applied input offset by `topic/partition`, and last applied offset by source. */
   readonly #inputs = new Map<string, number>();
   #applied = -1;
-  #published = -1;
   #blocked: RdgError | undefined;
   #running: Promise<void> | undefined;
   #waiters = new Set<Waiter>();
-  #throttled: (() => void)[] = [];
 
   constructor(options: StoreFeederOptions) {
     this.#options = options;
@@ -53,6 +51,7 @@ export class StoreFeeder {
     const { log, store } = this.#options;
     const { sources, inputs } = await store.applied();
     this.#applied = Math.max(-1, ...sources.values());
+    this.#options.onApplied(this.#applied);
     for (const { topic, partition, offset } of inputs) this.#inputs.set(`${topic}/${partition}`, offset);
     const from = this.#applied + 1;
     let caughtUp: () => void = () => undefined;
@@ -65,15 +64,6 @@ export class StoreFeeder {
       caughtUp();
     });
     await ready;
-  }
-
-  published(offset: number): void {
-    this.#published = Math.max(this.#published, offset);
-  }
-
-  throttle(): Promise<void> | undefined {
-    if (this.#published - this.#applied <= backlogMax) return undefined;
-    return new Promise((resolve) => this.#throttled.push(resolve));
   }
 
   /** Resolves with true once the graph accounts for all positions (`events.*` positions, or positions of type topics), with false after `timeoutMs`. */
@@ -100,7 +90,6 @@ export class StoreFeeder {
 
   async close(): Promise<void> {
     this.#stop.abort();
-    this.#releaseThrottled();
     for (const waiter of this.#waiters) waiter.resolve(false);
     await this.#running;
   }
@@ -113,7 +102,7 @@ export class StoreFeeder {
       this.#applied = frame.offset;
       for (const { topic, partition, offset } of frame.inputs) this.#inputs.set(`${topic}/${partition}`, offset);
       if (frame.offset >= catchUpTo) caughtUp();
-      if (this.#published - this.#applied <= backlogMax / 2) this.#releaseThrottled();
+      this.#options.onApplied(frame.offset);
       for (const waiter of this.#waiters) if (this.#accountsFor(waiter.positions)) waiter.resolve(true);
     }
   }
@@ -139,11 +128,5 @@ export class StoreFeeder {
         ? (this.#inputs.get(`${topic}/${partition}`) ?? -1) >= offset
         : this.#applied >= offset,
     );
-  }
-
-  #releaseThrottled(): void {
-    const throttled = this.#throttled;
-    this.#throttled = [];
-    for (const resolve of throttled) resolve();
   }
 }

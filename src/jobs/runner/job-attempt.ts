@@ -228,8 +228,8 @@ export class JobAttempt {
     const read = job.read(bytes, start, end, receivedMs);
     if (read !== mapped) return read;
     const dedup = this.#dedup;
-    if (dedup !== undefined && job.idEnd > job.idStart) {
-      if (dedup.isRepeat(bytes, job.idStart, job.idEnd, receivedMs)) return duplicate;
+    if (dedup !== undefined && job.found.idStart >= 0) {
+      if (dedup.isRepeat(bytes, job.found.idStart, job.found.idEnd, receivedMs)) return duplicate;
     }
     return job.emit(this.#window.sink);
   }
@@ -261,10 +261,17 @@ export class JobAttempt {
     else if (result === duplicate) counts.deduplicated[partition]!++;
     else {
       counts.quarantined[partition]!++;
-      this.#quarantined.add(frame, i, offset, result, job.failure);
+      this.#quarantined.add(frame, i, offset, result, this.#explain(result, frame, i));
     }
     job.counts.emitted = 0;
     job.counts.skipped = 0;
+  }
+
+  #explain(result: number, frame: RecordFrame, i: number): string {
+    const schemaId = schemaIdOf(frame, i);
+    if (schemaId < 0) return "The record is not framed: it does not begin with 0 and a schema id.";
+    if (schemaId === this.#parts.schemaId || result !== malformedRecord) return this.#job.explain(result);
+    return `The record, written with schema ${schemaId}, cannot be read as the event's own schema.`;
   }
 
   /** A schema id that cannot be resolved is remembered as such for this attempt; a registry that cannot say now fails the attempt, which is made again. */
@@ -337,8 +344,8 @@ export class JobAttempt {
         if (schemaIdAt(bytes, starts[i]!, starts[i + 1]!) !== this.#parts.schemaId) continue;
         const job = this.#job;
         const read = job.read(bytes, starts[i]! + framingBytes, starts[i + 1]!, frame.timestampMs);
-        if (read === mapped && job.idEnd > job.idStart)
-          dedup.isRepeat(bytes, job.idStart, job.idEnd, frame.timestampMs);
+        if (read === mapped && job.found.idStart >= 0)
+          dedup.isRepeat(bytes, job.found.idStart, job.found.idEnd, frame.timestampMs);
       }
     }
   }

@@ -3,14 +3,6 @@ import type { JobTransaction, RecordFrame } from "../../log/port.ts";
 import { encodeQuarantineRecord } from "../../model/quarantine.ts";
 import { resultCodes } from "../plan/result.ts";
 
-const messages: Readonly<Record<string, string>> = {
-  malformed_record: "The record's bytes are not one well-formed record of the event's schema.",
-  time_in_future: "The event time is further ahead of the time of receipt than the allowed skew.",
-  id_too_long: "An id that the job makes is longer than 1,024 bytes.",
-  function_failed: "The job's function threw.",
-  bad_update: "The job's function returned what is no update of the job's types.",
-};
-
 export class QuarantinedRecords {
   sizeBytes = 0;
   readonly #stage: string;
@@ -20,13 +12,11 @@ export class QuarantinedRecords {
     this.#stage = `jobs.${event}`;
   }
 
-  /** `detail` says more, where the result alone does not. */
-  add(frame: RecordFrame, i: number, offset: number, result: number, detail: string | undefined): void {
-    const code = resultCodes[result]!;
+  add(frame: RecordFrame, i: number, offset: number, result: number, message: string): void {
     const record = encodeQuarantineRecord({
       stage: this.#stage,
-      code,
-      message: detail === undefined ? messages[code]! : `${messages[code]!} ${detail}`,
+      code: resultCodes[result]!,
+      message,
       topic: frame.topic,
       partition: frame.partition,
       offset,

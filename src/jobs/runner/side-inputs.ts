@@ -1,8 +1,8 @@
 // Keeps the tables of all side inputs up to date from their compacted topics, and tells jobs when a table has reached an event's time of receipt.
-import type { Log, RecordFrame } from "../../log/port.ts";
+import type { LogReader, RecordFrame } from "../../log/port.ts";
 import type { GraphModel, SideInputModel } from "../../model/definition.ts";
 import { createSideInputTable, type SideInputTable } from "../operators/side-input-table.ts";
-import { compileRowReader } from "../plan/row-reader.ts";
+import { compileRowReader } from "../plan/compiler.ts";
 import { framingBytes, schemaIdAt, type FindConversion } from "./framing.ts";
 
 export interface SideInputs {
@@ -23,7 +23,7 @@ export interface SideInputStatus {
 
 export interface SideInputsOptions {
   readonly model: GraphModel;
-  readonly log: Log;
+  readonly log: LogReader;
   /** By side input: the id of its own schema. */
   readonly schemaIds: ReadonlyMap<string, number>;
   readonly conversions: (input: SideInputModel) => FindConversion;
