@@ -1,7 +1,7 @@
 // The embedded schema registry: all of it in memory, every change in its journal before it is answered.
 import { join } from "node:path";
 import { RdgError } from "../../core/errors.ts";
-import { parseAvroSchema } from "../avro-schema.ts";
+import { parseAvroSchema } from "../../model/avro/schema-tree.ts";
 import { evolutionProblems } from "../compatibility.ts";
 import type { Compatibility, DeleteOptions, RegisteredSchema, SchemaRegistry, VersionOptions } from "../port.ts";
 import { type Journal, openJournal } from "./journal.ts";

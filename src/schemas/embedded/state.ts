@@ -1,5 +1,5 @@
 // What the registry knows, as a function of its journal's entries.
-import { parseAvroSchema } from "../avro-schema.ts";
+import { parseAvroSchema } from "../../model/avro/schema-tree.ts";
 import type { Compatibility, RegisteredSchema } from "../port.ts";
 
 /** As stored in the journal: names and meanings are part of its format. */

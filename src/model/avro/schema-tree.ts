@@ -2,7 +2,7 @@
 //
 // The canonical text keeps all that has a meaning for a reader (defaults, aliases, logical types, documentation) and drops what has none: white space,
 // the order of attributes, the spelling of names (always full). Two texts with the same canonical text are the same schema.
-import { RdgError } from "../core/errors.ts";
+import { RdgError } from "../../core/errors.ts";
 
 export const schemaBytesMax = 1024 * 1024;
 const depthMax = 200;
