@@ -23,13 +23,16 @@ export function planTraversal(
   const start = readStart(json.at("from"), model, limits);
   const hops: HopPlan[] = [];
   let type = start.type;
-  const hopsJson = json.at("hops");
-  for (const hopJson of hopsJson.present ? hopsJson.list("hops", 0, limits.hopsMax) : []) {
+  const hopsJson = json.at("hops").present ? json.at("hops").list("hops", 0, limits.hopsMax) : [];
+  for (const hopJson of hopsJson) {
     const hop = readHop(hopJson, type, model, limits, nowMs);
     hops.push(hop);
     type = hop.neighbourType;
   }
-  return { start, hops, firstHop: 0, budget: readBudget(json, limits), waitFor: readWaitFor(json, limits) };
+  const selected = json.at("from").at("select").value;
+  const from = { type: model.nodes[start.type]!.name, ...(selected === undefined ? {} : { select: selected }) };
+  const source = { from, hops: hopsJson.map((hop) => hop.value), nowMs };
+  return { source, start, hops, firstHop: 0, budget: readBudget(json, limits), waitFor: readWaitFor(json, limits) };
 }
 
 function readStart(json: JsonReader, model: GraphModel, limits: TraversalLimits): StartPlan {

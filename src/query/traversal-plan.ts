@@ -4,12 +4,21 @@ import type { Position } from "../model/position.ts";
 import type { AdjacencyCursor, Direction } from "../store/port.ts";
 
 export interface TraversalPlan {
+  /** What was asked first, to issue continuations from. */
+  readonly source: TraversalSource;
   readonly start: StartPlan;
   readonly hops: readonly HopPlan[];
   /** Number of `hops[0]` in the request that was first made; above 0 only when continued. */
   readonly firstHop: number;
   readonly budget: TraversalBudget;
   readonly waitFor: readonly Position[];
+}
+
+/** The validated request but for its starts, as JSON; `nowMs` is what its ages count from. */
+export interface TraversalSource {
+  readonly from: { readonly type: string; readonly select?: unknown };
+  readonly hops: readonly unknown[];
+  readonly nowMs: number;
 }
 
 export interface StartPlan {

@@ -43,14 +43,25 @@ function condition(json: JsonReader, context: ConditionContext, depth: number): 
     const member = json.at(name);
     if (name === "and" || name === "or") {
       const parts = member.list("conditions", 1, context.limits.testsMax);
-      filters.push({ kind: name, filters: parts.map((part) => condition(part, context, depth + 1)) });
+      filters.push(
+        joined(
+          name,
+          parts.map((part) => condition(part, context, depth + 1)),
+        ),
+      );
     } else if (name === "not") {
       filters.push({ kind: "not", filter: condition(member, context, depth + 1) });
     } else {
       filters.push(...tests(name, member, context));
     }
   }
-  return filters.length === 1 ? filters[0]! : { kind: "and", filters };
+  return joined("and", filters);
+}
+
+/** Joins filters, flat: what is joined the same way inside is taken apart, and one filter stays by itself. */
+function joined(kind: "and" | "or", filters: readonly Filter[]): Filter {
+  const flat = filters.flatMap((filter) => (filter.kind === kind ? filter.filters : [filter]));
+  return flat.length === 1 ? flat[0]! : { kind, filters: flat };
 }
 
 /** What a name stands for: where its value is, and the scalar type that it compares as; undefined for opaque values, which can only be present. */

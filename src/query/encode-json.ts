@@ -1,0 +1,253 @@
+// Hot path of queries: a traversal's columns as the JSON answer of model/traversal.ts. No object per node or edge.
+import type { GraphModel, PropertyModel, ValueType } from "../model/definition.ts";
+import type { PropertyValue } from "../model/filter.ts";
+import type { EdgeRow, NodeRows } from "../store/port.ts";
+import type { Level, LevelEdges, Traversal } from "./execute.ts";
+import { JsonWriter, jsonBytes } from "./json-writer.ts";
+
+/** What the answer says beside the traversal itself. */
+export interface AnswerFrame {
+  readonly firstHop: number;
+  /** Per hop: the token to go on, or why there is none; undefined for complete hops. */
+  readonly next: readonly ({ readonly token: string } | { readonly reason: string } | undefined)[];
+  readonly asOf: readonly string[];
+  readonly waitMs: number;
+  /** Reads how long encoding took, when the rest is written. */
+  readonly encodeMs: () => number;
+}
+
+const comma = 0x2c;
+const close = 0x7d;
+
+/** Encodes answers of one definition; what depends on types only is made ready once. */
+export class AnswerEncoder {
+  private readonly writer = new JsonWriter();
+  private readonly nodes: readonly ElementEncoder[];
+  private readonly edges: readonly ElementEncoder[];
+
+  constructor(model: GraphModel) {
+    this.nodes = model.nodes.map(({ name, properties }) => new ElementEncoder(this.writer, name, properties));
+    this.edges = model.edges.map(({ name, properties }) => new ElementEncoder(this.writer, name, properties));
+  }
+
+  traversal(traversal: Traversal, frame: AnswerFrame): Uint8Array {
+    const { writer } = this;
+    writer.reset();
+    writer.raw(`{"levels":[`);
+    for (const [i, level] of traversal.levels.entries()) {
+      if (i > 0) writer.char(comma);
+      this.level(level, traversal.levels[i - 1]);
+    }
+    const complete = traversal.hops.every(({ cause }) => cause === undefined);
+    const fromHop = frame.firstHop > 0 ? `"fromHop":${frame.firstHop},` : "";
+    writer.raw(`],${fromHop}"hops":${JSON.stringify(hopAnswers(traversal, frame))},"complete":${complete}`);
+    writer.raw(`,"asOf":${JSON.stringify(frame.asOf)},"timings":`);
+    const [waitMs, hopsMs, nodesMs] = [
+      rounded(frame.waitMs),
+      traversal.hopsMs.map(rounded),
+      rounded(traversal.nodesMs),
+    ];
+    writer.raw(JSON.stringify({ waitMs, hopsMs, nodesMs, encodeMs: rounded(frame.encodeMs()) }));
+    writer.char(close);
+    return writer.finish();
+  }
+
+  node(type: number, id: string, rows: NodeRows, select: readonly number[]): Uint8Array {
+    this.writer.reset();
+    this.nodes[type]!.nodes([id], rows, select);
+    return this.writer.finish();
+  }
+
+  edge(type: number, from: string, to: string, row: EdgeRow, select: readonly number[]): Uint8Array {
+    this.writer.reset();
+    this.edges[type]!.edge(from, to, row, select);
+    return this.writer.finish();
+  }
+
+  private level(level: Level, before: Level | undefined): void {
+    const { writer } = this;
+    writer.raw(`{"nodes":[`);
+    this.nodes[level.type]!.nodes(level.ids, level.rows, level.select);
+    if (level.edges && before) {
+      writer.raw(`],"edges":[`);
+      this.edges[level.edges.hop.edge]!.edges(level.edges, before.ids, level.ids);
+    }
+    writer.raw("]}");
+  }
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
+}
+
+function hopAnswers(traversal: Traversal, frame: AnswerFrame): unknown[] {
+  return traversal.hops.map(({ cause, cut }, i) => {
+    if (cause === undefined) return { complete: true };
+    const next = frame.next[i];
+    const going = next === undefined ? {} : "token" in next ? { next: next.token } : { reason: next.reason };
+    return { complete: false, truncated: { cause, nodes: cut.length, ...going } };
+  });
+}
+
+const idKey = jsonBytes(`,"id":`);
+const fromKey = jsonBytes(`,"from":`);
+const toKey = jsonBytes(`,"to":`);
+const firstSeenKey = jsonBytes(`,"firstSeen":`);
+const lastSeenKey = jsonBytes(`,"lastSeen":`);
+const propertiesKey = jsonBytes(`,"properties":{`);
+
+/** Encodes nodes or edges of one type. */
+class ElementEncoder {
+  private readonly writer: JsonWriter;
+  private readonly opening: Uint8Array;
+  private readonly keys: readonly Uint8Array[];
+  private readonly writeValue: readonly ((value: PropertyValue) => void)[];
+
+  constructor(writer: JsonWriter, name: string, properties: readonly PropertyModel[]) {
+    this.writer = writer;
+    this.opening = jsonBytes(`{"type":${JSON.stringify(name)}`);
+    this.keys = properties.map((property) => jsonBytes(`${JSON.stringify(property.name)}:`));
+    this.writeValue = properties.map(({ type, merge }) => {
+      const item = valueWriter(writer, type);
+      return merge === "union" ? listWriter(writer, item) : item;
+    });
+  }
+
+  nodes(ids: readonly string[], rows: NodeRows, select: readonly number[]): void {
+    const { writer } = this;
+    for (let i = 0; i < ids.length; i++) {
+      if (i > 0) writer.char(comma);
+      writer.put(this.opening);
+      writer.put(idKey);
+      writer.text(ids[i]!);
+      if (rows.visible[i] === 1) {
+        this.times(rows.firstSeenMs[i]!, rows.lastSeenMs[i]!);
+        this.properties(rows.properties, i, select);
+      }
+      writer.char(close);
+    }
+  }
+
+  edges(edges: LevelEdges, near: readonly string[], far: readonly string[]): void {
+    for (let i = 0; i < edges.count; i++) {
+      if (i > 0) this.writer.char(comma);
+      const [origin, target] = [near[edges.origins[i]!]!, far[edges.targets[i]!]!];
+      const walkedBack = edges.reversed[i] === 1;
+      this.ends(walkedBack ? target : origin, walkedBack ? origin : target);
+      this.times(edges.firstSeenMs[i]!, edges.lastSeenMs[i]!);
+      this.properties(edges.properties, i, edges.hop.selectEdge);
+      this.writer.char(close);
+    }
+  }
+
+  edge(from: string, to: string, row: EdgeRow, select: readonly number[]): void {
+    this.ends(from, to);
+    this.times(row.firstSeenMs, row.lastSeenMs);
+    this.properties(
+      row.properties.map((value) => [value]),
+      0,
+      select,
+    );
+    this.writer.char(close);
+  }
+
+  private ends(from: string, to: string): void {
+    const { writer } = this;
+    writer.put(this.opening);
+    writer.put(fromKey);
+    writer.text(from);
+    writer.put(toKey);
+    writer.text(to);
+  }
+
+  private times(firstSeenMs: number, lastSeenMs: number): void {
+    const { writer } = this;
+    writer.put(firstSeenKey);
+    writer.time(firstSeenMs);
+    writer.put(lastSeenKey);
+    writer.time(lastSeenMs);
+  }
+
+  /** Absent properties are left out. */
+  private properties(columns: readonly (readonly PropertyValue[])[], row: number, select: readonly number[]): void {
+    const { writer } = this;
+    writer.put(propertiesKey);
+    let first = true;
+    for (let column = 0; column < select.length; column++) {
+      const value = columns[column]![row];
+      if (value === undefined) continue;
+      if (!first) writer.char(comma);
+      first = false;
+      const property = select[column]!;
+      writer.put(this.keys[property]!);
+      if (value === null) writer.raw("null");
+      else this.writeValue[property]!(value);
+    }
+    writer.char(close);
+  }
+}
+
+/** Writes values of a type that are neither null nor absent. */
+function valueWriter(writer: JsonWriter, type: ValueType): (value: PropertyValue) => void {
+  switch (type.kind) {
+    case "string":
+    case "enum":
+      return (value) => writer.text(value as string);
+    case "int32":
+    case "double":
+      return (value) => writer.number(value as number);
+    case "int64":
+      return (value) => writer.int64(value as number | bigint);
+    case "timestamp":
+      return (value) => writer.time(value as number);
+    case "boolean":
+      return (value) => writer.raw(value === true ? "true" : "false");
+    case "bytes":
+      return (value) => {
+        const { buffer, byteOffset, length } = value as Uint8Array;
+        writer.raw(`"${Buffer.from(buffer, byteOffset, length).toString("base64")}"`);
+      };
+    case "array":
+      return listWriter(writer, valueWriter(writer, type.item));
+    case "map": {
+      const item = valueWriter(writer, type.value);
+      return (value) => objectWriter(writer, Object.entries(value as object), () => item);
+    }
+    case "record": {
+      const items = new Map(type.fields.map((field) => [field.name, valueWriter(writer, field.type)]));
+      return (value) => objectWriter(writer, Object.entries(value as object), (name) => items.get(name));
+    }
+  }
+}
+
+function listWriter(writer: JsonWriter, item: (value: PropertyValue) => void): (value: PropertyValue) => void {
+  return (value) => {
+    writer.char(0x5b);
+    for (const [i, entry] of (value as readonly PropertyValue[]).entries()) {
+      if (i > 0) writer.char(comma);
+      if (entry === null || entry === undefined) writer.raw("null");
+      else item(entry);
+    }
+    writer.char(0x5d);
+  };
+}
+
+function objectWriter(
+  writer: JsonWriter,
+  entries: readonly (readonly [string, PropertyValue])[],
+  itemOf: (name: string) => ((value: PropertyValue) => void) | undefined,
+): void {
+  writer.char(0x7b);
+  let first = true;
+  for (const [name, value] of entries) {
+    const item = itemOf(name);
+    if (value === undefined || item === undefined) continue;
+    if (!first) writer.char(comma);
+    first = false;
+    writer.text(name);
+    writer.char(0x3a);
+    if (value === null) writer.raw("null");
+    else item(value);
+  }
+  writer.char(close);
+}
