@@ -38,6 +38,7 @@ import {
 /** What is wrong with one field. `field` is its path, for example `lines[2].sku` or `labels["a b"]`; empty for the record itself. */
 export interface FieldProblem {
   readonly field: string;
+  readonly path: readonly (string | number)[];
   readonly code: ProblemCode;
   readonly reason: string;
 }
@@ -77,13 +78,24 @@ export function compileRecordValidator(fields: readonly FieldModel[], key?: stri
   };
 }
 
+/** The problems of one value of this type: a property, an item. */
+export function compileValueValidator(type: ValueType): RecordValidator {
+  const check = checkOf(type);
+  return (value) => {
+    const findings = new Findings();
+    check(value, findings);
+    return findings.problems;
+  };
+}
+
 /** Collects problems and knows where the validator is. */
 class Findings {
   readonly problems: FieldProblem[] = [];
   readonly path: (string | number)[] = [];
 
   add(code: ProblemCode, reason: string): void {
-    if (this.problems.length < problemsMax) this.problems.push({ field: formatPath(this.path), code, reason });
+    if (this.problems.length >= problemsMax) return;
+    this.problems.push({ field: formatPath(this.path), path: [...this.path], code, reason });
   }
 
   addAt(name: string, code: ProblemCode, reason: string): void {
