@@ -1,4 +1,4 @@
-// The merge window: buffers a job's updates, merged per element, until they are published as one packed batch (semantics.md, sections 1 and 2).
+// The merge window: buffers a job's updates, merged per element, until they are published as one packed batch (docs/SEMANTICS.md, sections 1 and 2).
 // Hot path: an update costs no object and no string; memory is kept from window to window.
 //
 // It has no bound of its own: its owner takes it when its time is over or when `keyCount` or `sizeBytes` reach the job's settings.

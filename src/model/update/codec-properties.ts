@@ -206,8 +206,8 @@ function readTimes(
   lastSeenMs: Float64Array,
 ): Float64Array {
   const dense = reader.numbers(states === undefined ? count : countOf(states, stateNull));
-  const times = states === undefined ? dense : reader.spread(dense, states, stateNull, 0);
-  return (flags & absoluteTimes) === 0 ? reader.subtractFrom(lastSeenMs, times) : times;
+  if ((flags & absoluteTimes) === 0) return reader.subtractFrom(lastSeenMs, dense, states);
+  return states === undefined ? dense : reader.spread(dense, states, stateNull, 0);
 }
 
 function readNumbers(reader: PackedReader, valueCount: number, states: Uint8Array | undefined): Float64Array {

@@ -112,7 +112,8 @@ export function decodeUpdateBatch(
   bytes: Uint8Array,
   decodedSizeBytesMax: number = decodedSizeBytesMaxDefault,
 ): UpdateBatch {
-  const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
+  const aligned =
+    bytes.byteOffset % 8 === 0 ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) : new Uint8Array(bytes);
   const reader = new PackedReader(aligned, decodedSizeBytesMax);
   const head = reader.head(headBytes / 8);
   if (reader.uint32(head) !== magic) throw reader.damaged("it does not begin as one");

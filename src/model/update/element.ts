@@ -15,6 +15,12 @@ export type ElementKey =
   | { readonly kind: "node"; readonly type: string; readonly id: string }
   | { readonly kind: "edge"; readonly type: string; readonly from: string; readonly to: string };
 
+/** One update as a job emits it. For `union` a contribution is a list of items; for `sum` an int64 to add. Undefined contributes nothing. */
+export type Update = ElementKey & { readonly timeMs: number } & (
+    | { readonly operation: "upsert"; readonly properties: Readonly<Record<string, PropertyValue>> }
+    | { readonly operation: "remove" }
+  );
+
 /** What is known about one property: the winning value with its time (`last`, `first`), the extreme (`min`, `max`), the total (`sum`), or the set. */
 export interface PropertyState {
   /** For `union` the items in encoded order, distinct. Opaque values are their Avro bytes. */

@@ -156,7 +156,7 @@ export function valueOfNumber(type: ValueType, value: Int64): PropertyValue {
 
 /** The property value that `bytes[start, end)` in a column of this type stands for; bytes and opaque values are copied. */
 export function valueOfBytes(type: ValueType, bytes: Uint8Array, start: number, end: number): PropertyValue {
-  if (type.kind !== "string") return bytes.slice(start, end);
+  if (type.kind !== "string") return new Uint8Array(bytes.subarray(start, end));
   try {
     return decoder.decode(bytes.subarray(start, end));
   } catch (cause) {

@@ -1,22 +1,16 @@
 // The meaning of a set of updates, stated directly over the whole set: the naive twin that windows, batches, stores and whole lines are tested against.
 // Pure, slow and meant to be obviously right. Nothing that runs in production imports it.
 //
-// What is visible, where semantics.md section 1 leaves a choice:
+// What is visible, where docs/SEMANTICS.md section 1 leaves a choice:
 //  - a `last` property whose own time is at or before the element's own `removedAt` is absent, not null;
 //  - the removal of an end node hides an edge until the edge is seen again after it; it does not reach the edge's properties, which ask their edge's own `removedAt` only;
 //  - an end node that was never upserted, is hidden or has expired does not hide an edge: only a removal does;
 //  - equal times: the removal wins (visible means seen strictly later).
 import type { EdgeModel, GraphModel, NodeModel, PropertyModel } from "../definition.ts";
 import type { PropertyValue } from "../filter.ts";
-import { type Element, type ElementKey, mergeElements, type PropertyState, setOf } from "./element.ts";
+import { type Element, type ElementKey, mergeElements, type PropertyState, setOf, type Update } from "./element.ts";
 import { compareBytes, encodeValue } from "./encoded-value.ts";
 import { canonicalInt64 } from "./int64.ts";
-
-/** One update as a job emits it. For `union` a contribution is a list of items; for `sum` an int64 to add. Undefined contributes nothing. */
-export type Update = ElementKey & { readonly timeMs: number } & (
-    | { readonly operation: "upsert"; readonly properties: Readonly<Record<string, PropertyValue>> }
-    | { readonly operation: "remove" }
-  );
 
 /** The state of one element: all updates given are of this element, in any order, duplicates included (which only counters notice). */
 export function elementOf(properties: readonly PropertyModel[], updates: readonly Update[]): Element {

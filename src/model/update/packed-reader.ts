@@ -215,12 +215,17 @@ export class PackedReader {
     return { bytes: dense.bytes, starts };
   }
 
-  /** `minuend - value` in place of each value; the subtrahends are copied when they are a view. */
-  subtractFrom(minuend: Float64Array, values: Float64Array): Float64Array {
-    this.#charge(values.length * 8);
-    const differences = new Float64Array(values.length);
-    for (let i = 0; i < values.length; i++) differences[i] = minuend[i]! - values[i]!;
-    return differences;
+  /** `from - difference` per row; the differences are those of the rows whose state is not absent, other rows get 0. */
+  subtractFrom(from: Float64Array, differences: Float64Array, states?: Uint8Array): Float64Array {
+    this.#charge(from.length * 8);
+    const values = new Float64Array(from.length);
+    if (states === undefined) for (let row = 0; row < from.length; row++) values[row] = from[row]! - differences[row]!;
+    else {
+      for (let row = 0, i = 0; row < from.length; row++) {
+        if (states[row] !== stateAbsent) values[row] = from[row]! - differences[i++]!;
+      }
+    }
+    return values;
   }
 
   doublesOf(exact: BigInt64Array): Float64Array {

@@ -43,7 +43,8 @@ export function* updateRowsOf(
 function* nodeRows(model: GraphModel, nodes: NodeColumns): Generator<UpdateRow> {
   const type = model.nodes[nodes.type]!;
   for (let row = 0; row < nodes.count; row++) {
-    if (nodes.lastSeenMs[row] === -Infinity && !(nodes.removedAtMs?.[row]! > -Infinity)) continue;
+    const removedAtMs = nodes.removedAtMs?.[row] ?? -Infinity;
+    if (nodes.lastSeenMs[row] === -Infinity && removedAtMs === -Infinity) continue;
     yield { kind: "node", type: type.name, id: textOf(nodes.ids, row), ...elementOf(type, nodes, row) };
   }
 }

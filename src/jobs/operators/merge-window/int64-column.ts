@@ -28,6 +28,8 @@ export function int64Column(merge: "last" | "first" | "min" | "max"): Int64Colum
 class Int64Values {
   doubles = new Float64Array(0);
   exact: BigInt64Array<ArrayBuffer> | undefined;
+  /** How often an exact value was put: none means that the doubles say all. */
+  exactPuts = 0;
 
   put(row: number, value: Int64): void {
     if (typeof value === "number") this.doubles[row] = value + 0;
@@ -37,6 +39,7 @@ class Int64Values {
     this.exact ??= new BigInt64Array(this.doubles.length);
     this.exact[row] = value;
     this.doubles[row] = Number(value);
+    this.exactPuts++;
   }
   /** Greater, by value; the row has a value or null. */
   exceeds(value: bigint, row: number): boolean {
@@ -59,14 +62,15 @@ class Int64Values {
   }
   reset(count: number): void {
     this.doubles.fill(NaN, 0, count);
+    this.exactPuts = 0;
   }
   get extraBytes(): number {
-    return this.exact === undefined ? 0 : this.exact.byteLength;
+    return this.exactPuts * 8;
   }
   /** All values of the first `count` rows exactly, or undefined when the doubles are exact. */
   exactColumn(count: number): BigInt64Array | undefined {
     const exact = this.exact;
-    if (exact === undefined) return undefined;
+    if (exact === undefined || this.exactPuts === 0) return undefined;
     let unsafe = 0;
     for (let row = 0; row < count; row++) {
       const value = this.doubles[row]!;

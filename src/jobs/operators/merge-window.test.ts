@@ -1,0 +1,116 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { arbitraryModel, arbitraryUpdate } from "../../../test/update-algebra/arbitrary.ts";
+import { decodeUpdateBatch } from "../../model/update/codec.ts";
+import type { Update } from "../../model/update/element.ts";
+import { type ElementGraph, graphOf, graphOfElements, keyOf } from "../../model/update/oracle.ts";
+import { type UpdateRow, updateRows } from "../../model/update/rows.ts";
+import { writeUpdate } from "../../model/update/write-update.ts";
+import { createMergeWindow, type MergeWindow } from "./merge-window.ts";
+
+function rowsOf(packed: Uint8Array | undefined): UpdateRow[] {
+  return packed === undefined ? [] : [...updateRows(arbitraryModel, decodeUpdateBatch(packed))];
+}
+
+function fill(window: MergeWindow, updates: readonly Update[]): void {
+  for (const update of updates) writeUpdate(arbitraryModel, window.sink, update);
+  window.countEvents(updates.length);
+}
+
+function sorted(graph: ElementGraph): unknown[] {
+  return [...graph].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, element]) => element);
+}
+
+const windows = fc.array(fc.array(arbitraryUpdate, { maxLength: 30, size: "max" }), { maxLength: 4 });
+
+describe("the merge window", () => {
+  it("publishes, in however many windows, what the oracle says of all updates", () => {
+    const window = createMergeWindow(arbitraryModel);
+    fc.assert(
+      fc.property(windows, (cuts) => {
+        const rows = cuts.flatMap((updates) => {
+          fill(window, updates);
+          return rowsOf(window.take());
+        });
+        expect(sorted(graphOfElements(arbitraryModel, rows))).toEqual(sorted(graphOf(arbitraryModel, cuts.flat())));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("publishes each element once per window, and counts what it merged", () => {
+    const window = createMergeWindow(arbitraryModel);
+    fc.assert(
+      fc.property(fc.array(arbitraryUpdate, { maxLength: 40 }), (updates) => {
+        fill(window, updates);
+        const distinct = new Set(updates.map(keyOf)).size;
+        expect(window.isEmpty).toBe(updates.length === 0);
+        expect(window.eventCount).toBe(updates.length);
+        expect(window.mergedCount).toBe(updates.length - distinct);
+        expect(window.keyCount).toBeGreaterThanOrEqual(distinct);
+        const packed = window.take();
+        expect(packed === undefined).toBe(updates.length === 0);
+        if (packed !== undefined) expect(decodeUpdateBatch(packed).eventCount).toBe(updates.length);
+        expect(rowsOf(packed)).toHaveLength(distinct);
+        expect([window.isEmpty, window.eventCount, window.keyCount, window.sizeBytes]).toEqual([true, 0, 0, 0]);
+      }),
+    );
+  });
+
+  it("publishes nothing for events without updates, and forgets them", () => {
+    const window = createMergeWindow(arbitraryModel);
+    window.countEvents(5);
+    expect(window.isEmpty).toBe(true);
+    expect(window.take()).toBe(undefined);
+    expect(window.eventCount).toBe(0);
+  });
+
+  it("grows by thousands of rows, and is as good afterwards for a few", () => {
+    const window = createMergeWindow(arbitraryModel);
+    for (const count of [3000, 2, 700, 1]) {
+      const updates = Array.from({ length: count }, (_, i): Update => edgeUpdate(i));
+      fill(window, updates);
+      expect(window.sizeBytes).toBeGreaterThan(count * 100);
+      const graph = graphOfElements(arbitraryModel, rowsOf(window.take()));
+      expect(sorted(graph)).toEqual(sorted(graphOf(arbitraryModel, updates)));
+    }
+  });
+
+  it("keeps the smallest items of a set when many more come in any order", () => {
+    const window = createMergeWindow(arbitraryModel);
+    const items = Array.from({ length: 700 }, (_, i) => String((i * 263) % 700));
+    const updates = items.map((item): Update => {
+      const properties = {
+        union_wide: [item],
+        union_int64: [Number(item) - 350],
+        union_boolean: [Number(item) % 2 === 0],
+      };
+      return { kind: "node", type: "account", id: "a", timeMs: 1, operation: "upsert", properties };
+    });
+    fill(window, updates);
+    const rows = rowsOf(window.take());
+    expect(rows[0]?.properties["union_wide"]).toMatchObject({ cut: true });
+    expect(rows[0]?.properties["union_wide"]?.value).toHaveLength(256);
+    expect(sorted(graphOfElements(arbitraryModel, rows))).toEqual(sorted(graphOf(arbitraryModel, updates)));
+  });
+});
+
+function edgeUpdate(i: number): Update {
+  const properties = {
+    last_string: `value ${i % 5}`,
+    first_bytes: new Uint8Array([i, i >>> 8]),
+    max_double: i / 3,
+    min_int64: i % 7 === 0 ? 2n ** 60n + BigInt(i) : i,
+    union_string: [`${i % 3}`, `${i % 50}`],
+    total: i,
+  };
+  return {
+    kind: "edge",
+    type: "uses",
+    from: `a${i % 999}`,
+    to: `d${i}`,
+    timeMs: 1_700_000_000_000 + i,
+    operation: "upsert",
+    properties,
+  };
+}

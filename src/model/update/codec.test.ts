@@ -1,0 +1,149 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { arbitraryBatch, everyColumnBatch } from "../../../test/update-algebra/batches.ts";
+import { RdgError } from "../../core/errors.ts";
+import { seededRandom } from "../../core/random.ts";
+import type { BytesColumn, PropertyColumn } from "./batch.ts";
+import { decodeUpdateBatch, encodeUpdateBatch } from "./codec.ts";
+
+const golden = new URL("../../../test/golden/update-batch/every-column.v1.bin", import.meta.url);
+
+describe("the packed update batch", () => {
+  it("gives back any batch", () => {
+    fc.assert(
+      fc.property(arbitraryBatch, (batch) => {
+        expect(decodeUpdateBatch(encodeUpdateBatch(batch))).toEqual(batch);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("has these bytes in version 1", () => {
+    if (process.env["RDG_UPDATE_GOLDEN"] === "1") writeFileSync(golden, encodeUpdateBatch(everyColumnBatch));
+    const stored = readFileSync(golden);
+    expect(decodeUpdateBatch(stored)).toEqual(everyColumnBatch);
+    expect(Buffer.from(encodeUpdateBatch(everyColumnBatch)).equals(stored)).toBe(true);
+  });
+
+  it("is read wherever it lies, aligned or not, in any kind of buffer", () => {
+    const packed = encodeUpdateBatch(everyColumnBatch);
+    for (const offset of [0, 1, 4, 8]) {
+      const shifted = Buffer.alloc(packed.length + offset + 3);
+      shifted.set(packed, offset);
+      expect(decodeUpdateBatch(shifted.subarray(offset, offset + packed.length))).toEqual(everyColumnBatch);
+    }
+  });
+
+  it("spends nothing on what is usual", () => {
+    const count = 1000;
+    const times = Float64Array.from({ length: count }, (_, i) => 1_700_000_000_000 + (i % 200));
+    const indexes = Uint32Array.from({ length: count }, (_, i) => i);
+    const ids = { bytes: new Uint8Array(count * 4), starts: Uint32Array.from({ length: count + 1 }, (_, i) => i * 4) };
+    const node = { type: 0, count, ids, lastSeenMs: times, firstSeenMs: times };
+    const edge = { type: 0, count, from: indexes, to: indexes, lastSeenMs: times, firstSeenMs: times };
+    const bare = encodeUpdateBatch({ eventCount: 1, nodes: [{ ...node, properties: [] }], edges: [] });
+    expect(bare.length).toBe(24 + 16 + 16 + 4000 + 16 + 1000);
+    const constant = { form: "number", values: new Float64Array(count).fill(2) } as const;
+    const property = encodeUpdateBatch({ eventCount: 1, nodes: [{ ...node, properties: [constant] }], edges: [] });
+    expect(property.length - bare.length).toBe(8 + 16);
+    const edges = encodeUpdateBatch({
+      eventCount: 1,
+      nodes: [{ ...node, properties: [] }],
+      edges: [{ ...edge, properties: [] }],
+    });
+    expect(edges.length - bare.length).toBe(16 + (8 + 2000) * 2 + 16 + 1000);
+  });
+
+  it("of an unknown version is refused with what to do", () => {
+    const packed = encodeUpdateBatch(everyColumnBatch);
+    packed[4] = 2;
+    expect(() => decodeUpdateBatch(packed)).toThrow(
+      expect.objectContaining({ kind: "invalid", code: "update_batch_version" }),
+    );
+  });
+
+  it("holds no more than it may stand for", () => {
+    const packed = encodeUpdateBatch(everyColumnBatch);
+    expect(() => decodeUpdateBatch(packed, 1000)).toThrow(/more data than a batch may hold/);
+  });
+});
+
+/** Decoding may refuse as corrupt or yield some batch: never another error, never a column that is shorter than its rows. */
+function decodeGarbage(bytes: Uint8Array): void {
+  try {
+    const batch = decodeUpdateBatch(bytes, 64 * 1024 * 1024);
+    for (const rows of [...batch.nodes, ...batch.edges]) {
+      const whole = rows.lastSeenMs.length === rows.count && rows.firstSeenMs.length === rows.count;
+      if (!whole || !rows.properties.every((property) => isWhole(property, rows.count)))
+        expect.fail("a column is short");
+    }
+  } catch (error) {
+    if (!(error instanceof RdgError) || !["update_batch_damaged", "update_batch_version"].includes(error.code))
+      throw error;
+  }
+}
+
+function isWhole(property: PropertyColumn | undefined, count: number): boolean {
+  if (property === undefined) return true;
+  if (property.form === "bytes") return isWholeBytes(property.values, count);
+  if (property.form !== "set") return property.values.length === count;
+  return property.starts.length === count + 1 && isWholeBytes(property.items, property.starts[count]!);
+}
+
+function isWholeBytes({ bytes, starts }: BytesColumn, count: number): boolean {
+  return starts.length === count + 1 && starts[count]! <= bytes.length;
+}
+
+describe("a damaged packed batch", () => {
+  const packed = encodeUpdateBatch(everyColumnBatch);
+
+  it("is refused when it is cut anywhere, or when something follows", () => {
+    for (let length = 0; length < packed.length; length += 8) {
+      const cut = packed.slice(0, length);
+      expect(() => decodeUpdateBatch(cut)).toThrow(RdgError);
+      if (length < 24) continue;
+      new DataView(cut.buffer).setUint32(8, length, true);
+      expect(() => decodeUpdateBatch(cut)).toThrow(RdgError);
+    }
+    const longer = new Uint8Array(packed.length + 8);
+    longer.set(packed);
+    new DataView(longer.buffer).setUint32(8, longer.length, true);
+    expect(() => decodeUpdateBatch(longer)).toThrow(/follows its end/);
+  });
+
+  it("never crashes the reader, whichever byte is wrong", () => {
+    for (let at = 0; at < packed.length; at++) {
+      for (const value of [0, 0xff, packed[at]! ^ 1]) {
+        const wrong = packed.slice();
+        wrong[at] = value;
+        decodeGarbage(wrong);
+      }
+    }
+  });
+
+  it("never crashes the reader, however many bytes are wrong", () => {
+    fc.assert(
+      fc.property(fc.nat(), fc.integer({ min: 2, max: 40 }), (seed, wrongs) => {
+        const random = seededRandom(seed);
+        const wrong = packed.slice();
+        for (let i = 0; i < wrongs; i++) wrong[12 + random.below(wrong.length - 12)] = random.below(256);
+        decodeGarbage(wrong);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("never crashes the reader, made of nothing but noise", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 400 }), (noise) => {
+        const bytes = new Uint8Array(24 + noise.length);
+        bytes.set(packed.subarray(0, 24));
+        bytes.set(noise, 24);
+        new DataView(bytes.buffer).setUint32(8, bytes.length, true);
+        decodeGarbage(bytes);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
