@@ -1,9 +1,9 @@
 // The naive, strict reader of Avro records: one value at a time, every malformation named by its field. It defines what a well-formed record is, serves
 // the interpreter, and words the cause when the compiled walk, which only says yes or no, has refused an event.
 import { RdgError } from "../../core/errors.ts";
+import { itemsMax, textBytesMax, timestampMaxMs } from "../../model/avro/json-values.ts";
 import type { FieldModel, ValueType } from "../../model/definition.ts";
 import type { PropertyValue } from "../../model/filter.ts";
-import { timestampMaxMs } from "./result.ts";
 
 export type RecordValue = { readonly [name: string]: PropertyValue };
 
@@ -57,7 +57,7 @@ class Reader {
       case "string":
         return this.text(place);
       case "bytes":
-        return this.take(Number(this.within(0n, 0x7fffffffn, place)), place).slice();
+        return this.take(Number(this.within(0n, BigInt(textBytesMax), place)), place).slice();
       case "boolean": {
         const byte = this.take(1, place)[0]!;
         if (byte > 1) throw malformed(place, `${byte} is no boolean`);
@@ -98,9 +98,12 @@ class Reader {
   }
 
   private blocks(place: string, item: () => void): void {
+    let total = 0n;
     for (;;) {
-      const count = this.within(-0x7fffffffn, 0x7fffffffn, place);
+      const count = this.within(BigInt(-itemsMax), BigInt(itemsMax), place);
       if (count === 0n) return;
+      total += count < 0n ? -count : count;
+      if (total > itemsMax) throw malformed(place, `there are more than ${itemsMax} items`);
       const size = count < 0n ? Number(this.within(0n, 0x7fffffffn, place)) : undefined;
       const stop = size === undefined ? undefined : this.position + size;
       for (let left = count < 0n ? -count : count; left > 0n; left--) item();
@@ -110,7 +113,7 @@ class Reader {
   }
 
   private text(place: string): string {
-    const bytes = this.take(Number(this.within(0n, 0x7fffffffn, place)), place);
+    const bytes = this.take(Number(this.within(0n, BigInt(textBytesMax), place)), place);
     try {
       return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     } catch {

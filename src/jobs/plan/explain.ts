@@ -1,8 +1,9 @@
 // Words why an event is quarantined, off the hot path: the compiled functions only return a number.
 import { describeError } from "../../core/errors.ts";
+import { keyBytesMax } from "../../model/avro/json-values.ts";
 import type { EventModel } from "../../model/definition.ts";
 import { decodeRecord } from "./decode.ts";
-import { idBytesMax, idTooLong, malformedRecord, resultCodes, timeInFuture } from "./result.ts";
+import { idTooLong, malformedRecord, resultCodes, timeInFuture } from "./result.ts";
 
 export function explainResult(
   result: number,
@@ -18,7 +19,7 @@ export function explainResult(
       return `The event's time (${event.time}) is more than ${skewMaxMs} ms ahead of its receipt at ${received}.`;
     }
     case idTooLong:
-      return `An id that the job computes from the event is longer than ${idBytesMax} bytes.`;
+      return `An id that the job computes from the event is longer than ${keyBytesMax} bytes.`;
     default:
       return `The event is ${resultCodes[result] ?? "unknown"}.`;
   }

@@ -1,4 +1,5 @@
 // Runs a job's plan the naive way, on JavaScript values, one expression after the other: it defines what compiled jobs and other engines must yield.
+import { keyBytesMax } from "../../model/avro/json-values.ts";
 import type { GraphModel, JobModel, PropertyModel, ScalarType } from "../../model/definition.ts";
 import type { PropertyValue } from "../../model/filter.ts";
 import type { Contribution, Emit, Expression } from "../../model/plan.ts";
@@ -6,7 +7,6 @@ import { eventOf } from "./compiler.ts";
 import type { RecordValue } from "./decode.ts";
 import { applyFunction } from "./functions.ts";
 import { canonicalInt64 } from "./functions/arithmetic.ts";
-import { idBytesMax } from "./result.ts";
 
 /** One update: `ids` holds a node's id, or an edge's from and to. */
 export interface PlainUpdate {
@@ -127,7 +127,7 @@ class Run {
       this.skipped++;
       return;
     }
-    if (ids.some((id) => Buffer.byteLength(id as string) > idBytesMax)) this.idTooLong = true;
+    if (ids.some((id) => Buffer.byteLength(id as string) > keyBytesMax)) this.idTooLong = true;
     const properties = "properties" in emit ? emit.properties : [];
     this.updates.push({
       kind: emit.kind,

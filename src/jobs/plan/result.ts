@@ -17,9 +17,6 @@ export const badUpdate = 7;
 
 export const quarantineFrom = malformedRecord;
 
-/** An id is longer than this many bytes of UTF-8: `idTooLong`. */
-export const idBytesMax = 1024;
-
 /** By result: the stable code that counters, quarantine records and errors carry. */
 export const resultCodes = [
   "mapped",
@@ -33,6 +30,3 @@ export const resultCodes = [
 ] as const;
 
 export type ResultCode = (typeof resultCodes)[number];
-
-/** Times further from 1970 than this have no calendar date (ECMAScript's time range): a record with one is malformed, an expression that yields one is absent. */
-export const timestampMaxMs = 8.64e15;

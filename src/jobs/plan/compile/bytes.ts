@@ -1,5 +1,5 @@
 // Hot path: reads Avro and compares text in place. Generated code calls these with ranges of buffers; nothing here allocates, save int64 beyond 2^53.
-import { timestampMaxMs } from "../result.ts";
+import { itemsMax, timestampMaxMs } from "../../../model/avro/json-values.ts";
 
 /** Second results: functions return the next position, or -1 when the bytes are malformed, and leave the value here. */
 export const cursor = {
@@ -53,12 +53,12 @@ function bigintAt(bytes: Uint8Array, start: number): bigint {
   }
 }
 
-/** Lengths, counts of a union's branches and of an enum's symbols: a zigzag varint from 0 to 2^31 - 1, into `cursor.value`. */
-export function smallAt(bytes: Uint8Array, start: number, end: number): number {
+/** Lengths, a union's branch, an enum's symbol: a zigzag varint from 0 to `most`, into `cursor.value`. */
+export function smallAt(bytes: Uint8Array, start: number, end: number, most: number): number {
   const after = skipInt64(bytes, start, end);
   if (after < 0) return -1;
   const value = numberAt(bytes, start);
-  if (value < 0 || value > 0x7fffffff) return -1;
+  if (value < 0 || value > most) return -1;
   cursor.value = value;
   return after;
 }
@@ -86,13 +86,13 @@ export function blockAt(bytes: Uint8Array, start: number, end: number): number {
   const after = skipInt64(bytes, start, end);
   if (after < 0) return -1;
   const count = numberAt(bytes, start);
-  if (count > 0x7fffffff || count < -0x7fffffff) return -1;
+  if (count > itemsMax || count < -itemsMax) return -1;
   cursor.size = -1;
   if (count >= 0) {
     cursor.value = count;
     return after;
   }
-  const items = smallAt(bytes, after, end);
+  const items = smallAt(bytes, after, end, 0x7fffffff);
   if (items < 0) return -1;
   cursor.size = cursor.value;
   cursor.value = -count;

@@ -3,7 +3,19 @@ import type { Expression, FunctionName } from "../../../model/plan.ts";
 import type { ArgumentCompilers } from "./argument-compiler.ts";
 import { type Call, type ExpressionCompiler, typeName } from "./expressions.ts";
 import { numberCalls } from "./number-calls.ts";
-import { and, condition, isInteger, isScalar, not, type Operand, or, sameSymbols, spread, truth } from "./operand.ts";
+import {
+  and,
+  condition,
+  grouped,
+  isInteger,
+  isScalar,
+  not,
+  type Operand,
+  or,
+  sameSymbols,
+  spread,
+  truth,
+} from "./operand.ts";
 import { badPlan } from "./source.ts";
 import { textCalls } from "./text-calls.ts";
 
@@ -74,7 +86,7 @@ function equal(compiler: ExpressionCompiler, x: Operand, y: Operand): string {
 
 function same(x: Operand, y: Operand): string {
   if (x.form === "range") return y.form === "range" ? `equalBytes(${spread(x)}, ${spread(y)})` : "false";
-  return y.form === "range" ? "false" : `(${x.value}) === (${y.value})`;
+  return y.form === "range" ? "false" : `${grouped(x.value)} === ${grouped(y.value)}`;
 }
 
 function compare(compiler: ExpressionCompiler, x: Operand, y: Operand, operator: string): Operand {
@@ -92,7 +104,7 @@ function compare(compiler: ExpressionCompiler, x: Operand, y: Operand, operator:
 function ordering(x: Operand, y: Operand, operator: string): string {
   if (x.form === "range")
     return y.form === "range" ? `compareBytes(${spread(x)}, ${spread(y)}) ${operator} 0` : "false";
-  return y.form === "range" ? "false" : `(${x.value}) ${operator} (${y.value})`;
+  return y.form === "range" ? "false" : `${grouped(x.value)} ${operator} ${grouped(y.value)}`;
 }
 
 /** `and` and `or`: what needs statements is computed only while the outcome is open. */

@@ -1,12 +1,13 @@
 // Compiles a job's emits in two passes: the first only looks for ids that are too long, so that an event is written to the sink whole or not at all.
+import { keyBytesMax } from "../../../model/avro/json-values.ts";
 import type { GraphModel, PropertyModel, ValueType } from "../../../model/definition.ts";
 import type { Contribution, Emit, Expression } from "../../../model/plan.ts";
 import { propertyFormOf, storageClassOf } from "../../../model/update/batch.ts";
-import { idBytesMax, idTooLong } from "../result.ts";
+import { idTooLong } from "../result.ts";
 import type { ExpressionCompiler } from "./expressions.ts";
 import { typeName } from "./expressions.ts";
 import { itemLayoutOf } from "./layout.ts";
-import { and, type Operand, type RangeOperand, spread, truth } from "./operand.ts";
+import { and, or, type Operand, type RangeOperand, spread, truth } from "./operand.ts";
 import { badPlan, type Source } from "./source.ts";
 import type { WalkWriter } from "./walk.ts";
 
@@ -57,7 +58,7 @@ export class EmitCompiler {
         const { part } = compiler.apart(() => this.each(emit, place, () => this.check(emit.emit, `${place}.emit`)));
         if (!part.mentions(`return ${idTooLong};`)) return;
         const array = this.array(emit.array);
-        const small = lengthIsBoundedByArray(emit) ? `${array.end} - ${array.start} > ${idBytesMax}` : "true";
+        const small = lengthIsBoundedByArray(emit) ? `${array.end} - ${array.start} > ${keyBytesMax}` : "true";
         return compiler.block(`if (${and(array.has, small)})`, () => {
           this.each(emit, place, () => this.check(emit.emit, `${place}.emit`));
         });
@@ -68,22 +69,23 @@ export class EmitCompiler {
   /** An edge without one of its ends is skipped whatever the other end is. */
   private checkIds(ids: readonly RangeOperand[]): void {
     const given = ids.map((id) => and(id.has, `${id.end} > ${id.start}`));
-    ids.forEach((id, i) => {
-      if (id.bytesMax !== undefined && id.bytesMax <= idBytesMax) return;
+    const tooLong = ids.map((id, i) => {
+      if (id.bytesMax !== undefined && id.bytesMax <= keyBytesMax) return "false";
+      if (this.compiler.isShared(`checked ${spread(id)}`)) return "false";
       const others = given.filter((_, other) => other !== i);
-      const tooLong = and(id.has, ...others, `${id.end} - ${id.start} > ${idBytesMax}`);
-      if (tooLong === "false") return;
-      const { isNew } = this.compiler.shared(`checked ${tooLong}`, () => "");
-      if (isNew) this.compiler.code.line(`if (${tooLong}) return ${idTooLong};`);
+      if (others.length === 0) this.compiler.shared(`checked ${spread(id)}`, () => "");
+      return and(id.has, ...others, `${id.end} - ${id.start} > ${keyBytesMax}`);
     });
+    const refused = or(...tooLong);
+    if (refused !== "false") this.compiler.code.line(`if (${refused}) return ${idTooLong};`);
   }
 
   private id(expression: Expression): RangeOperand {
     const operand = this.compiler.coerce(this.compiler.compile(expression), { kind: "string" });
     if (operand.form !== "range")
       throw badPlan(this.compiler.place, `An id is a string, not ${typeName(operand.type)}.`);
-    if (typeof operand.literal === "string" && (operand.bytesMax ?? 0) > idBytesMax) {
-      throw badPlan(this.compiler.place, `An id is longer than ${idBytesMax} bytes.`);
+    if (typeof operand.literal === "string" && (operand.bytesMax ?? 0) > keyBytesMax) {
+      throw badPlan(this.compiler.place, `An id is longer than ${keyBytesMax} bytes.`);
     }
     return operand;
   }

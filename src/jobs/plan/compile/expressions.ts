@@ -98,13 +98,15 @@ export class ExpressionCompiler {
 
   /** The variable that holds what `key` names, declared here unless an enclosing block has it already. */
   shared(key: string, declare: () => string): { readonly name: string; readonly isNew: boolean } {
-    for (const scope of this.scopes) {
-      const known = scope.names.get(key);
-      if (known !== undefined) return { name: known, isNew: false };
-    }
+    const known = this.scopes.find((scope) => scope.names.has(key))?.names.get(key);
+    if (known !== undefined) return { name: known, isNew: false };
     const name = declare();
     this.scopes.at(-1)!.names.set(key, name);
     return { name, isNew: true };
+  }
+
+  isShared(key: string): boolean {
+    return this.scopes.some((scope) => scope.names.has(key));
   }
 
   private compileNew(expression: Expression): Operand {

@@ -1,6 +1,6 @@
+import { timestampMaxMs } from "../../../model/avro/json-values.ts";
 // Literals of a plan (JSON) as constants of generated code.
 import type { ScalarType } from "../../../model/definition.ts";
-import { timestampMaxMs } from "../result.ts";
 import { always, type Operand } from "./operand.ts";
 import { badPlan, type LiteralPool } from "./source.ts";
 

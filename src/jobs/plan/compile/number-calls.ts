@@ -1,6 +1,6 @@
+import { timestampMaxMs } from "../../../model/avro/json-values.ts";
 // Compiles calls on numbers and times.
 import type { ValueType } from "../../../model/definition.ts";
-import { timestampMaxMs } from "../result.ts";
 import type { ArgumentCompiler, ArgumentCompilers } from "./argument-compiler.ts";
 import type { ExpressionCompiler } from "./expressions.ts";
 import { typeName } from "./expressions.ts";

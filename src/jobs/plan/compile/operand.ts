@@ -78,7 +78,8 @@ export function not(value: string): string {
   return value === "false" ? "true" : `!${grouped(value)}`;
 }
 
-function grouped(value: string): string {
+/** In brackets unless it is one word. */
+export function grouped(value: string): string {
   return /^[\w$.]+$/u.test(value) ? value : `(${value})`;
 }
 

@@ -1,7 +1,8 @@
 // Generates the one pass over a record's bytes: verifies every byte of it against the definition and leaves the positions of wanted fields.
+import { itemsMax, textBytesMax } from "../../../model/avro/json-values.ts";
 import type { FieldModel, ValueType } from "../../../model/definition.ts";
 import { type Layout, pathKey, type Slot } from "./layout.ts";
-import { badPlan, type Source } from "./source.ts";
+import type { Source } from "./source.ts";
 
 /**
  * Walks use the locals `b` (bytes), `p` (position), `e` (end), `n`; `out` names the Int32Array of the layout. Functions for arrays and maps are
@@ -37,7 +38,7 @@ export class WalkWriter {
   private optional(code: Source, type: ValueType, path: readonly string[], target: Target): void {
     code.line(`if (p >= e) ${target.fail}`);
     code.line("if ((n = b[p++]) > 127) {");
-    code.line(`  if ((p = smallAt(b, p - 1, e)) < 0) ${target.fail}`);
+    code.line(`  if ((p = smallAt(b, p - 1, e, 1)) < 0) ${target.fail}`);
     code.line("  n = cursor.value * 2;");
     code.line("}");
     code.block("if (n === 2)", () => this.value(code, type, path, target));
@@ -64,8 +65,8 @@ export class WalkWriter {
         code.line(`if (p >= e || (n = b[p++]) > 1) ${target.fail}`);
         return keep(0, "n");
       case "enum":
-        writeSmall(code, target.fail);
-        code.line(`if (n >= ${type.symbols.length}) ${target.fail}`);
+        writeSmall(code, type.symbols.length - 1, target.fail);
+        if (type.symbols.length < 64) code.line(`if (n >= ${type.symbols.length}) ${target.fail}`);
         return keep(0, "n");
       case "double":
         code.line(`if (e - p < 8 || ((b[p + 7] & 0x7f) === 0x7f && (b[p + 6] & 0xf0) === 0xf0)) ${target.fail}`);
@@ -100,22 +101,22 @@ export class WalkWriter {
     const name = this.functions.fresh(type.kind);
     this.collections.set(key, name);
     const item = type.kind === "array" ? type.item : type.value;
-    if (type.kind === "array" && !takesBytes(item)) {
-      throw badPlan("fields", "An array's item is a record without fields, so nothing bounds how many there are.");
-    }
     const code = this.functions.part();
     const target: Target = { layout: { slots: new Map(), size: 0 }, out: "", fail: "return -1;" };
     code.block(`function ${name}(b, p, e)`, () => {
-      code.line("let n = 0;");
+      code.line("let n = 0, total = 0;");
       code.block("for (;;)", () => {
         code.line("if ((p = blockAt(b, p, e)) < 0) return -1;");
         code.line("let left = cursor.value;");
         code.line("if (left === 0) return p;");
+        code.line(`if ((total += left) > ${itemsMax}) return -1;`);
         code.line("const stop = cursor.size < 0 ? -1 : p + cursor.size;");
-        code.block("for (; left > 0; left--)", () => {
-          if (type.kind === "map") this.value(code, { kind: "string" }, ["key"], target);
-          this.value(code, item, [], target);
-        });
+        if (type.kind === "map" || takesBytes(item)) {
+          code.block("for (; left > 0; left--)", () => {
+            if (type.kind === "map") this.value(code, { kind: "string" }, ["key"], target);
+            this.value(code, item, [], target);
+          });
+        }
         code.line("if (stop >= 0 && p !== stop) return -1;");
       });
     });
@@ -139,16 +140,16 @@ function slotsWithin(layout: Layout, path: readonly string[]): number[] {
   return [...layout.slots].filter(([key]) => within(key)).map(([, slot]: [string, Slot]) => slot.index);
 }
 
-/** A small number into `n`, in the usual case one byte. */
-function writeSmall(code: Source, fail: string): void {
+/** A number from 0 to `most` into `n`; in the usual case it is one byte, and then `most` is not checked. */
+function writeSmall(code: Source, most: number, fail: string): void {
   code.line(`if (p >= e) ${fail}`);
   code.line("if (((n = b[p++]) & 129) === 0) n >>= 1;");
-  code.line(`else if ((p = smallAt(b, p - 1, e)) < 0) ${fail}`);
+  code.line(`else if ((p = smallAt(b, p - 1, e, ${most})) < 0) ${fail}`);
   code.line("else n = cursor.value;");
 }
 
 function writeLength(code: Source, fail: string): void {
-  writeSmall(code, fail);
+  writeSmall(code, textBytesMax, fail);
   code.line(`if (n > e - p) ${fail}`);
 }
 

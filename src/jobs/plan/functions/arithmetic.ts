@@ -1,8 +1,8 @@
+import { timestampMaxMs } from "../../../model/avro/json-values.ts";
 // The reference meaning of the functions on numbers and times: int64 by bigint throughout, and slow.
 import type { ValueType } from "../../../model/definition.ts";
 import type { PropertyValue } from "../../../model/filter.ts";
 import type { Int64 } from "../../../model/update/sink.ts";
-import { timestampMaxMs } from "../result.ts";
 
 /** Wraps to 64 bits; a number while that is a safe integer. */
 export function canonicalInt64(value: bigint): Int64 {
