@@ -5,11 +5,11 @@ import type { UpdateFrame } from "../log/port.ts";
 import type { EdgeModel, GraphModel, NodeModel } from "../model/definition.ts";
 import type { PropertyValue } from "../model/filter.ts";
 import type { Position } from "../model/position.ts";
-import { elementsOfBatch, type KeyedElement } from "../model/update/batch-elements.ts";
 import { type Element, mergeElements } from "../model/update/element.ts";
 import { compareBytes } from "../model/update/encoded-value.ts";
 import { isOpaque, valueOfAvro } from "../model/update/opaque-value.ts";
 import { visibleElement } from "../model/update/oracle.ts";
+import { type UpdateRow, updateRows } from "../model/update/rows.ts";
 import type {
   AdjacencyBatch,
   AdjacencyCursor,
@@ -71,7 +71,7 @@ class ReferenceStore implements Store {
     this.#assertOpen();
     if (frame.offset <= (this.#sources.get(frame.source) ?? -1)) return;
     const batch = frame.updates();
-    if (batch !== undefined) for (const element of elementsOfBatch(this.#model, batch)) this.#merge(element);
+    if (batch !== undefined) for (const element of updateRows(this.#model, batch)) this.#merge(element);
     this.#sources.set(frame.source, frame.offset);
     for (const input of frame.inputs) this.#inputs.set(JSON.stringify([input.topic, input.partition]), input);
   }
@@ -179,7 +179,7 @@ class ReferenceStore implements Store {
     };
   }
 
-  #merge(element: KeyedElement): void {
+  #merge(element: UpdateRow): void {
     const models = element.kind === "node" ? this.#model.nodes : this.#model.edges;
     const type = models.findIndex(({ name }) => name === element.type);
     const { properties, ttlMs } = models[type]!;

@@ -1,4 +1,4 @@
-// Between batches in columns and elements as objects: for tests, tools and single records; never on the hot path.
+// A batch in columns from elements as objects: for tests and tools, never on the hot path. The way back is rows.ts.
 import type { EdgeModel, GraphModel, NodeModel, PropertyModel } from "../definition.ts";
 import type { PropertyValue } from "../filter.ts";
 import {
@@ -12,22 +12,20 @@ import {
   stateValue,
   type UpdateBatch,
 } from "./batch.ts";
-import type { Element, ElementKey, PropertyState } from "./element.ts";
-import { bytesOf, decodeValue, encodeValue, numberOf, valueOfBytes, valueOfNumber } from "./encoded-value.ts";
-import { canonicalInt64 } from "./int64.ts";
+import type { Element, PropertyState } from "./element.ts";
+import { bytesOf, encodeValue, numberOf } from "./encoded-value.ts";
+import type { UpdateRow } from "./rows.ts";
 import type { Int64 } from "./sink.ts";
 
-export type KeyedElement = ElementKey & Element;
-type NodeElement = Extract<KeyedElement, { kind: "node" }>;
-type EdgeElement = Extract<KeyedElement, { kind: "edge" }>;
+type NodeElement = Extract<UpdateRow, { kind: "node" }>;
+type EdgeElement = Extract<UpdateRow, { kind: "edge" }>;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The batch whose rows are these elements, each of which occurs once. Opaque values are their Avro bytes. */
 export function batchOfElements(
   model: GraphModel,
-  elements: readonly KeyedElement[],
+  elements: readonly UpdateRow[],
   eventCount = elements.length,
 ): UpdateBatch {
   const edges = elements.filter((element) => element.kind === "edge");
@@ -172,101 +170,4 @@ function bytesColumn(values: readonly Uint8Array[]): BytesColumn {
   const starts = new Uint32Array(values.length + 1);
   for (const [i, value] of values.entries()) starts[i + 1] = starts[i]! + value.length;
   return { bytes: Uint8Array.from(Buffer.concat(values)), starts };
-}
-
-/** The elements that the batch updates; nodes that it only mentions are left out. */
-export function elementsOfBatch(model: GraphModel, batch: UpdateBatch): readonly KeyedElement[] {
-  const elements: KeyedElement[] = [];
-  for (const columns of batch.nodes) {
-    const { name, properties } = model.nodes[columns.type]!;
-    for (let row = 0; row < columns.count; row++) {
-      const element = elementOfRow(properties, columns, row);
-      if (element !== undefined) elements.push({ kind: "node", type: name, id: idOf(columns, row), ...element });
-    }
-  }
-  for (const columns of batch.edges) {
-    const { name, properties, from, to } = model.edges[columns.type]!;
-    const endsOf = (type: string): NodeColumns => batch.nodes.find((nodes) => model.nodes[nodes.type]!.name === type)!;
-    for (let row = 0; row < columns.count; row++) {
-      const element = elementOfRow(properties, columns, row);
-      const ends = { from: idOf(endsOf(from), columns.from[row]!), to: idOf(endsOf(to), columns.to[row]!) };
-      if (element !== undefined) elements.push({ kind: "edge", type: name, ...ends, ...element });
-    }
-  }
-  return elements;
-}
-
-function idOf(columns: NodeColumns, row: number): string {
-  return decoder.decode(columns.ids.bytes.subarray(columns.ids.starts[row], columns.ids.starts[row + 1]));
-}
-
-function elementOfRow(
-  properties: readonly PropertyModel[],
-  columns: NodeColumns | EdgeColumns,
-  row: number,
-): Element | undefined {
-  const lastSeenMs = columns.lastSeenMs[row]!;
-  const firstSeenMs = columns.firstSeenMs[row]!;
-  const removedAtMs = columns.removedAtMs?.[row] ?? -Infinity;
-  if (lastSeenMs === -Infinity && removedAtMs === -Infinity) return undefined;
-  const states: Record<string, PropertyState> = Object.create(null) as Record<string, PropertyState>;
-  for (const [i, property] of properties.entries()) {
-    const state = stateOfRow(
-      property,
-      columns.properties[i],
-      row,
-      property.merge === "first" ? firstSeenMs : lastSeenMs,
-    );
-    if (state !== undefined) states[property.name] = state;
-  }
-  return {
-    ...(lastSeenMs !== -Infinity && { firstSeenMs, lastSeenMs }),
-    ...(removedAtMs !== -Infinity && { removedAtMs }),
-    properties: states,
-  };
-}
-
-function stateOfRow(
-  property: PropertyModel,
-  column: PropertyColumn | undefined,
-  row: number,
-  usualMs: number,
-): PropertyState | undefined {
-  if (column === undefined) return undefined;
-  if (column.form === "set") {
-    const items = setItems(property, column, row);
-    if (items.length === 0) return undefined;
-    return column.cut?.[row] === 1 ? { value: items, cut: true } : { value: items };
-  }
-  const state = column.states?.[row] ?? stateValue;
-  if (state === stateAbsent) return undefined;
-  const value = state === stateNull ? null : registerValue(property, column, row);
-  if (property.merge !== "last" && property.merge !== "first") return { value };
-  return { value, timeMs: (column.form === "counter" ? undefined : column.timesMs?.[row]) ?? usualMs };
-}
-
-function registerValue(
-  property: PropertyModel,
-  column: Exclude<PropertyColumn, { form: "set" }>,
-  row: number,
-): PropertyValue {
-  if (column.form === "bytes") {
-    return valueOfBytes(property.type, column.values.bytes, column.values.starts[row]!, column.values.starts[row + 1]!);
-  }
-  if (column.form === "number") return valueOfNumber(property.type, column.values[row]!);
-  return column.exact === undefined ? column.values[row]! : canonicalInt64(column.exact[row]!);
-}
-
-function setItems(
-  property: PropertyModel,
-  column: Extract<PropertyColumn, { form: "set" }>,
-  row: number,
-): PropertyValue[] {
-  const items: PropertyValue[] = [];
-  for (let item = column.starts[row]!; item < column.starts[row + 1]!; item++) {
-    items.push(
-      decodeValue(property.type, column.items.bytes, column.items.starts[item], column.items.starts[item + 1]),
-    );
-  }
-  return items;
 }
