@@ -1,0 +1,37 @@
+// What operators and tools ask: status, definition, liveness, readiness, metrics.
+import type { FastifyInstance } from "fastify";
+import type { Registry } from "prom-client";
+import type { GraphModel } from "../model/definition.ts";
+
+/** `reason` says why not. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly reason?: string | undefined;
+}
+
+export interface Operations {
+  readonly model: GraphModel;
+  /** What `GET /v1/status` answers. */
+  readonly status?: (() => unknown) | undefined;
+  readonly readiness?: (() => Readiness | Promise<Readiness>) | undefined;
+  readonly metrics?: Registry | undefined;
+}
+
+const jsonType = "application/json; charset=utf-8";
+
+export function operationRoutes(app: FastifyInstance, { model, status, readiness, metrics }: Operations): void {
+  const definition = JSON.stringify(model);
+  app.get("/v1/definition", (_request, reply) => reply.type(jsonType).send(definition));
+  app.get("/livez", (_request, reply) => reply.type("text/plain; charset=utf-8").send("ok\n"));
+  app.get("/readyz", async (_request, reply) => {
+    const { ready, reason } = (await readiness?.()) ?? { ready: true };
+    reply.code(ready ? 200 : 503).type(jsonType);
+    return reply.send(JSON.stringify({ ready, reason }));
+  });
+  if (status) {
+    app.get("/v1/status", async (_request, reply) => reply.type(jsonType).send(JSON.stringify(await status())));
+  }
+  if (metrics) {
+    app.get("/metrics", async (_request, reply) => reply.type(metrics.contentType).send(await metrics.metrics()));
+  }
+}

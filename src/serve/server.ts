@@ -1,0 +1,170 @@
+// The HTTP server: routes over the ports it is given, guards before them, problem+json for whatever fails, a bounded and graceful end.
+import type { Socket } from "node:net";
+import fastify, { type FastifyInstance, type FastifyReply } from "fastify";
+import type { Registry } from "prom-client";
+import type { Clock, Timers } from "../core/clock.ts";
+import { didYouMean } from "../core/did-you-mean.ts";
+import { RdgError } from "../core/errors.ts";
+import type { Gateway } from "../gateway/port.ts";
+import type { GraphModel } from "../model/definition.ts";
+import type { Queries } from "../query/port.ts";
+import { guardNames } from "./guards.ts";
+import { ingestRoutes } from "./ingest-routes.ts";
+import { type Readiness, operationRoutes } from "./operation-routes.ts";
+import { isOurFault, problemOf, problemType, retryAfterOf } from "./problems.ts";
+import { queryRoutes } from "./query-routes.ts";
+import { measureRequests } from "./request-metrics.ts";
+import { type ServerSettings, defaultServerSettings } from "./settings.ts";
+
+/** More routes on the same server: they have its guards and its way of telling errors, and their own content type parsers. */
+export type ServerRoutes = (app: FastifyInstance) => void | Promise<void>;
+
+export interface ServerOptions {
+  readonly model: GraphModel;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** What is missing is not served. */
+  readonly gateway?: Gateway | undefined;
+  readonly queries?: Queries | undefined;
+  readonly status?: (() => unknown) | undefined;
+  readonly readiness?: (() => Readiness | Promise<Readiness>) | undefined;
+  readonly metrics?: Registry | undefined;
+  readonly routes?: readonly ServerRoutes[];
+  /** Told of errors that are not the caller's. */
+  readonly onError?: (error: unknown, request: { readonly method: string; readonly url: string }) => void;
+  readonly settings?: Partial<ServerSettings>;
+}
+
+export interface HttpServer {
+  /** Resolves when requests are taken. @throws RdgError conflict when the port is taken */
+  listen(): Promise<{ readonly url: string; readonly port: number }>;
+  /** Takes no more requests, answers those in flight, for at most `closeTimeoutMs`. */
+  close(): Promise<void>;
+  /** For tests that need no port. */
+  readonly app: FastifyInstance;
+}
+
+export function createServer(options: ServerOptions): HttpServer {
+  const settings: ServerSettings = { ...defaultServerSettings, ...options.settings };
+  const app = newApp(settings);
+  const known: { readonly method: string; readonly pattern: string }[] = [];
+  app.addHook("onRoute", ({ method, url }) => {
+    for (const each of [method].flat()) known.push({ method: each, pattern: url });
+  });
+  app.addHook("onSend", (_request, reply, payload, done) => {
+    reply.header("x-content-type-options", "nosniff").header("cache-control", "no-store");
+    done(null, payload);
+  });
+  app.setErrorHandler((error, request, reply) => {
+    if (isOurFault(error)) options.onError?.(error, request);
+    return sendProblem(reply, error);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split("?")[0]!;
+    const allowed = [...new Set(known.filter(({ pattern }) => matches(pattern, path)).map(({ method }) => method))];
+    if (allowed.length > 0) reply.header("allow", allowed.join(", "));
+    return sendProblem(reply, allowed.length > 0 ? wrongMethod(request.method, allowed) : noRoute(path, known));
+  });
+  guardNames(app, settings);
+  if (options.metrics) measureRequests(app, options.metrics, options.clock);
+  const { gateway, queries } = options;
+  // Each in its own scope: content type parsers differ.
+  if (gateway) void app.register(async (scope) => ingestRoutes(scope, gateway, settings));
+  if (queries) void app.register(async (scope) => queryRoutes(scope, queries, settings));
+  void app.register(async (scope) => operationRoutes(scope, options));
+  for (const routes of options.routes ?? []) void app.register(async (scope) => routes(scope));
+  return {
+    app,
+    listen: () => listen(app, settings),
+    close: () => close(app, settings, options.timers),
+  };
+}
+
+function newApp(settings: ServerSettings): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    bodyLimit: settings.queryBytesMax,
+    requestTimeout: settings.requestTimeoutMs,
+    keepAliveTimeout: 65_000,
+    forceCloseConnections: "idle",
+    // Ids have up to 1 KiB, each byte three characters when percent-encoded.
+    routerOptions: { maxParamLength: 4 * 1024 },
+    http: { headersTimeout: settings.headersTimeoutMs, connectionsCheckingInterval: 5_000, maxHeaderSize: 16 * 1024 },
+    frameworkErrors: (error, _request, reply) => void sendProblem(reply, error),
+    clientErrorHandler: answerMalformed,
+  });
+  app.server.maxConnections = settings.connectionsMax;
+  return app;
+}
+
+function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {
+  const problem = problemOf(error);
+  const retryAfter = retryAfterOf(error);
+  if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
+  return reply.code(problem.status).type(problemType).send(JSON.stringify(problem));
+}
+
+/** A request that node:http could not read, or that did not come in time: there is a socket only. */
+function answerMalformed(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const problem = problemOf(malformed(error.code));
+  const body = JSON.stringify(problem);
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${problem.title}\r\nContent-Type: ${problemType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+function malformed(code: string | undefined): RdgError {
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT")
+    return new RdgError("invalid", "request_timeout", "The request took too long to come.");
+  if (code === "HPE_HEADER_OVERFLOW") return new RdgError("invalid", "headers_too_large", "The headers are too large.");
+  return new RdgError("invalid", "bad_http", "This is not an HTTP request.");
+}
+
+function wrongMethod(method: string, allowed: readonly string[]): RdgError {
+  const hint = `Use ${allowed.join(" or ")}.`;
+  return new RdgError("invalid", "method_not_allowed", `${method} is not possible here.`, { hint });
+}
+
+/** Says what there is instead. */
+function noRoute(path: string, known: readonly { readonly pattern: string }[]): RdgError {
+  const patterns = new Set(known.map(({ pattern }) => pattern.replaceAll(/:(\w+)/g, "{$1}")));
+  return new RdgError("not_found", "unknown_path", "There is nothing at this path.", {
+    place: path.slice(0, 200),
+    hint: didYouMean(path, patterns, 40),
+  });
+}
+
+function matches(pattern: string, path: string): boolean {
+  const [expected, given] = [pattern.split("/"), path.split("/")];
+  return expected.length === given.length && expected.every((part, i) => part.startsWith(":") || part === given[i]);
+}
+
+async function listen(app: FastifyInstance, { host, port }: ServerSettings): Promise<{ url: string; port: number }> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    const { code } = error as { readonly code?: string };
+    if (code !== "EADDRINUSE" && code !== "EACCES") throw error;
+    throw new RdgError("conflict", "port_taken", `Port ${port} of ${host} cannot be listened on.`, {
+      place: `${host}:${port}`,
+      hint:
+        code === "EACCES"
+          ? "Ports below 1024 need rights; choose another."
+          : "Something else listens there: stop it, or choose another port.",
+      cause: error,
+    });
+  }
+  const address = app.server.address();
+  const taken = typeof address === "object" && address !== null ? address.port : port;
+  return { url: `http://${host.includes(":") ? `[${host}]` : host}:${taken}`, port: taken };
+}
+
+async function close(app: FastifyInstance, settings: ServerSettings, timers: Timers): Promise<void> {
+  const cancel = timers.after(settings.closeTimeoutMs, () => app.server.closeAllConnections());
+  try {
+    await app.close();
+  } finally {
+    cancel();
+  }
+}
