@@ -4,6 +4,8 @@
 // What was answered is durable. Rejections: `invalid` (BadRecords, with every problem up to 100), `not_found` (`unknown_event`), `overloaded` (retryAfterMs),
 // `unavailable` (log or store cannot take more; retryAfterMs), `closed`.
 
+import { RdgError } from "../core/errors.ts";
+
 export interface Gateway {
   produce(request: ProduceRequest): Promise<ProduceAnswer>;
   close(): Promise<void>;
@@ -26,8 +28,10 @@ export interface ProduceAnswer {
   /** The last position per partition, written `<topic>/<partition>@<offset>`. */
   readonly positions: readonly string[];
   readonly duplicate: boolean;
-  /** With `partial`: the records that were quarantined. */
+  /** With `partial`: the problems of the records that were quarantined, the first 100. */
   readonly rejected: readonly RecordProblem[];
+  /** Records that were quarantined. */
+  readonly rejectedCount: number;
 }
 
 export interface RecordProblem {
@@ -37,4 +41,28 @@ export interface RecordProblem {
   readonly field?: string;
   readonly code: string;
   readonly reason: string;
+}
+
+/** Problems that an answer lists; all are counted. */
+export const problemsListedMax = 100;
+
+/** Why a request was refused as a whole. Nothing of it is stored. */
+export class BadRecords extends RdgError {
+  /** The first of them, in order of the records. */
+  readonly problems: readonly RecordProblem[];
+  readonly problemCount: number;
+  readonly recordCount: number;
+
+  constructor(problems: readonly RecordProblem[], problemCount: number, recordCount: number) {
+    const first = problems[0]!;
+    const place = `record ${first.index}${first.field === undefined ? "" : `, ${first.field}`}`;
+    const many = recordCount === 1 ? "1 record is" : `${recordCount} records are`;
+    super("invalid", "bad_records", `${many} not valid, nothing was stored. The first: ${first.reason}.`, {
+      place,
+      hint: "Correct the records and send the request again, or send it as partial to store the valid ones.",
+    });
+    this.problems = problems;
+    this.problemCount = problemCount;
+    this.recordCount = recordCount;
+  }
 }

@@ -1,0 +1,279 @@
+import type { Clock } from "../core/clock.ts";
+import { didYouMean } from "../core/did-you-mean.ts";
+// The gateway: takes a request's body, checks and encodes every record, and appends them per partition; what it answers is durable.
+import { RdgError } from "../core/errors.ts";
+import type { Log, Producer, RecordBatch } from "../log/port.ts";
+import { modelSchemas } from "../model/avro/schemas.ts";
+import type { GraphModel } from "../model/definition.ts";
+import { formatPosition } from "../model/position.ts";
+import type { SchemaRegistry } from "../schemas/port.ts";
+import { type AvroBodyReader, readAvro } from "./avro-body.ts";
+import type { Findings } from "./findings.ts";
+import { BadRecords, type Gateway, type ProduceAnswer, type ProduceRequest } from "./port.ts";
+import { quarantineBatch, quarantineTopic } from "./quarantine.ts";
+import { type Target, type TargetStatistics, createTargets, topicOf } from "./target.ts";
+
+export interface GatewaySettings {
+  /** Of one request. */
+  readonly bodyBytesMax: number;
+  /** Of one record as it comes, at most 1 MiB. */
+  readonly recordBytesMax: number;
+  /** Of one request. */
+  readonly recordsMax: number;
+  /** Bodies that are not answered yet; more are refused with `overloaded`. */
+  readonly inFlightBytesMax: number;
+  readonly inFlightRequestsMax: number;
+  /** What `overloaded` says about when to try again. */
+  readonly retryAfterMs: number;
+}
+
+export const gatewayDefaults: GatewaySettings = {
+  bodyBytesMax: 16_000_000,
+  recordBytesMax: 1_048_576,
+  recordsMax: 100_000,
+  inFlightBytesMax: 64_000_000,
+  inFlightRequestsMax: 1024,
+  retryAfterMs: 100,
+};
+
+export interface GatewayOptions {
+  readonly model: GraphModel;
+  readonly log: Pick<Log, "producer">;
+  readonly registry: SchemaRegistry;
+  readonly clock: Clock;
+  readonly settings?: Partial<GatewaySettings>;
+}
+
+/** What the composition has of the gateway beyond its port. */
+export interface ControlledGateway extends Gateway {
+  /** Until called with undefined, every request is refused with this error (kind `unavailable` or `overloaded`): the store's memory or the disk is full, jobs lag behind. */
+  setUnavailable(error: RdgError | undefined): void;
+  statistics(): GatewayStatistics;
+}
+
+export interface GatewayStatistics {
+  readonly inFlightRequests: number;
+  readonly inFlightBytes: number;
+  /** Requests refused because a bound was reached, or while unavailable. */
+  readonly refusedRequests: number;
+  readonly targets: readonly TargetStatistics[];
+}
+
+const idempotencyKeyBytesMax = 256;
+
+/** Registers the schemas of the definition's events and side inputs; their topics must exist. */
+export async function createGateway(options: GatewayOptions): Promise<ControlledGateway> {
+  const settings = { ...gatewayDefaults, ...options.settings };
+  const targets = await createTargets(options.model, modelSchemas(options.model), options.registry, settings);
+  return new LogGateway(options, settings, targets, await options.log.producer("gateway"));
+}
+
+class LogGateway implements ControlledGateway {
+  readonly #clock: Clock;
+  readonly #skewMaxMs: number;
+  readonly #settings: GatewaySettings;
+  readonly #targets: ReadonlyMap<string, Target>;
+  readonly #producer: Producer;
+  #unavailable: RdgError | undefined;
+  #inFlightBytes = 0;
+  #inFlightRequests = 0;
+  #refusedRequests = 0;
+  #closed: Promise<void> | undefined;
+  #idle: (() => void) | undefined;
+
+  constructor(
+    { clock, model }: GatewayOptions,
+    settings: GatewaySettings,
+    targets: ReadonlyMap<string, Target>,
+    producer: Producer,
+  ) {
+    this.#clock = clock;
+    this.#skewMaxMs = model.skewMaxMs;
+    this.#settings = settings;
+    this.#targets = targets;
+    this.#producer = producer;
+  }
+
+  async produce(request: ProduceRequest): Promise<ProduceAnswer> {
+    const size = request.body.length;
+    const target = this.#admit(request);
+    this.#inFlightRequests += 1;
+    this.#inFlightBytes += size;
+    try {
+      return await this.#take(target, request);
+    } finally {
+      this.#inFlightRequests -= 1;
+      this.#inFlightBytes -= size;
+      if (this.#inFlightRequests === 0) this.#idle?.();
+    }
+  }
+
+  setUnavailable(error: RdgError | undefined): void {
+    this.#unavailable = error;
+  }
+
+  statistics(): GatewayStatistics {
+    return {
+      inFlightRequests: this.#inFlightRequests,
+      inFlightBytes: this.#inFlightBytes,
+      refusedRequests: this.#refusedRequests,
+      targets: [...this.#targets.values()].map((target) => target.statistics()),
+    };
+  }
+
+  /** Takes no more requests, finishes those in flight, then closes its producer. The log and the registry stay open. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#inFlightRequests > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    await this.#producer.close();
+  }
+
+  /** The target of a request that may be taken now. */
+  #admit({ target, body, idempotencyKey }: ProduceRequest): Target {
+    const { bodyBytesMax, inFlightBytesMax, inFlightRequestsMax, retryAfterMs } = this.#settings;
+    if (this.#closed !== undefined) throw new RdgError("closed", "gateway_closed", "The gateway is closed.");
+    const found = this.#targets.get(topicOf(target.kind, target.name));
+    if (found === undefined) throw this.#unknownTarget(target);
+    if (body.length > bodyBytesMax) {
+      throw new RdgError(
+        "invalid",
+        "body_too_large",
+        `The body has ${body.length} bytes, at most ${bodyBytesMax} are taken.`,
+        {
+          hint: "Send the records in several requests.",
+        },
+      );
+    }
+    if (idempotencyKey !== undefined) checkIdempotencyKey(idempotencyKey);
+    if (this.#unavailable !== undefined) {
+      this.#refusedRequests += 1;
+      throw this.#unavailable;
+    }
+    // A single request is always taken, however the bounds are set.
+    const full = this.#inFlightBytes + body.length > inFlightBytesMax || this.#inFlightRequests >= inFlightRequestsMax;
+    if (full && this.#inFlightRequests > 0) {
+      this.#refusedRequests += 1;
+      throw new RdgError(
+        "overloaded",
+        "gateway_overloaded",
+        "More requests are in flight than the gateway takes at once.",
+        {
+          hint: "Nothing of this request was stored: send it again a little later, or send fewer at a time.",
+          retryAfterMs,
+        },
+      );
+    }
+    return found;
+  }
+
+  async #take(target: Target, request: ProduceRequest): Promise<ProduceAnswer> {
+    const timeMaxMs = this.#clock.now() + this.#skewMaxMs;
+    const body = Buffer.from(request.body.buffer, request.body.byteOffset, request.body.byteLength);
+    const readAvroBody = request.format === "avro" ? await readAvro(target, body) : undefined;
+    const { findings, batches } = transcode(target, request, body, timeMaxMs, readAvroBody);
+    const appends = batches.map(([partition, batch]) =>
+      this.#appendPartition(target, partition, batch, request.idempotencyKey),
+    );
+    if (findings.records.length > 0) {
+      const batch = quarantineBatch(target, body, findings.records, this.#clock.now());
+      appends.push(this.#quarantine(target, request, batch));
+    }
+    const stored = await settled(appends);
+    return {
+      accepted: stored.reduce((sum, { accepted }) => sum + accepted, 0),
+      positions: stored.flatMap(({ position }) => position ?? []),
+      duplicate: stored.length > 0 && stored.every(({ duplicate }) => duplicate),
+      rejected: findings.problems,
+      rejectedCount: findings.records.length,
+    };
+  }
+
+  async #appendPartition(
+    target: Target,
+    partition: number,
+    batch: RecordBatch,
+    key: string | undefined,
+  ): Promise<Stored> {
+    const { count } = batch;
+    const size = batch.values.bytes.length;
+    const { last, duplicate } = await this.#producer.append(target.topic, partition, withKey(batch, key));
+    target.count(partition, count, size, duplicate);
+    return { accepted: count, position: formatPosition(last), duplicate };
+  }
+
+  async #quarantine(target: Target, { idempotencyKey }: ProduceRequest, batch: RecordBatch): Promise<Stored> {
+    const { count } = batch;
+    const { duplicate } = await this.#producer.append(quarantineTopic, 0, withKey(batch, idempotencyKey));
+    if (!duplicate) target.quarantined += count;
+    return { accepted: 0, position: undefined, duplicate };
+  }
+
+  #unknownTarget({ kind, name }: ProduceRequest["target"]): RdgError {
+    const names = [...this.#targets.values()].filter((target) => target.kind === kind).map((target) => target.name);
+    const [what, code] = kind === "event" ? ["event", "unknown_event"] : ["side input", "unknown_input"];
+    return new RdgError("not_found", code, `The definition has no ${what} "${name.slice(0, 100)}".`, {
+      hint: didYouMean(name, names),
+    });
+  }
+}
+
+/** The request's good records by partition. Synchronous: the transcoder's outputs are shared by all requests. */
+function transcode(
+  target: Target,
+  { format, partial }: ProduceRequest,
+  body: Buffer,
+  timeMaxMs: number,
+  readAvroBody: AvroBodyReader | undefined,
+): { readonly findings: Findings; readonly batches: readonly (readonly [partition: number, batch: RecordBatch])[] } {
+  const { transcoder } = target;
+  try {
+    const read =
+      readAvroBody?.(timeMaxMs) ??
+      (format === "json" ? transcoder.readJson(body, timeMaxMs) : transcoder.readLines(body, timeMaxMs));
+    const { findings, count } = read;
+    if (findings.problemCount > 0 && !partial) {
+      target.rejected += count;
+      throw new BadRecords(findings.problems, findings.problemCount, findings.records.length);
+    }
+    const filled = transcoder.outputs.flatMap((output, partition) => (output.count > 0 ? [partition] : []));
+    return {
+      findings,
+      batches: filled.map((partition) => [partition, transcoder.outputs[partition]!.take()] as const),
+    };
+  } finally {
+    transcoder.reset();
+  }
+}
+
+interface Stored {
+  readonly accepted: number;
+  readonly position: string | undefined;
+  readonly duplicate: boolean;
+}
+
+/** All of them, or the first failure after all have ended: a request is in flight until nothing of it is. */
+async function settled(appends: readonly Promise<Stored>[]): Promise<readonly Stored[]> {
+  await Promise.allSettled(appends);
+  return Promise.all(appends);
+}
+
+function withKey(batch: RecordBatch, idempotencyKey: string | undefined): RecordBatch {
+  return idempotencyKey === undefined ? batch : { ...batch, idempotencyKey };
+}
+
+function checkIdempotencyKey(key: string): void {
+  const bytes = Buffer.byteLength(key);
+  if (bytes > 0 && bytes <= idempotencyKeyBytesMax && key.isWellFormed()) return;
+  throw new RdgError(
+    "invalid",
+    "bad_idempotency_key",
+    `An idempotency key has 1 to ${idempotencyKeyBytesMax} bytes of text.`,
+    {
+      hint: "Use a random id per request, and the same one when the request is sent again.",
+    },
+  );
+}

@@ -1,0 +1,98 @@
+// One event or side input as the gateway takes records for it: its transcoder, its topic, what it has counted.
+import type { EventModel, GraphModel, SideInputModel } from "../model/definition.ts";
+import type { SchemaRegistry } from "../schemas/port.ts";
+import { ForeignSchemas } from "./foreign-schemas.ts";
+import { Transcoder } from "./transcoder.ts";
+
+/** Counts since the gateway was created. A repeated request (idempotency key) counts its records as repeated, not as accepted. */
+export interface TargetStatistics {
+  readonly kind: "event" | "input";
+  readonly name: string;
+  readonly partitions: readonly PartitionStatistics[];
+  /** Records refused with their request, and records quarantined. */
+  readonly rejected: number;
+  readonly quarantined: number;
+}
+
+export interface PartitionStatistics {
+  readonly accepted: number;
+  /** Of accepted records, as stored. */
+  readonly bytes: number;
+  readonly repeated: number;
+}
+
+export interface TargetLimits {
+  readonly recordBytesMax: number;
+  readonly recordsMax: number;
+}
+
+/** A side input's topic is one partition: its rows are one table. */
+const inputPartitions = 1;
+
+export class Target {
+  readonly kind: "event" | "input";
+  readonly name: string;
+  readonly topic: string;
+  readonly transcoder: Transcoder;
+  readonly foreign: ForeignSchemas;
+  rejected = 0;
+  quarantined = 0;
+  readonly #partitions: { accepted: number; bytes: number; repeated: number }[];
+
+  constructor(
+    kind: "event" | "input",
+    model: EventModel | SideInputModel,
+    own: { readonly id: number; readonly schema: string },
+    registry: SchemaRegistry,
+    limits: TargetLimits,
+  ) {
+    this.kind = kind;
+    this.name = model.name;
+    this.topic = topicOf(kind, model.name);
+    const { fields, key } = model;
+    const partitions = "partitions" in model ? model.partitions : inputPartitions;
+    const time = "time" in model ? model.time : undefined;
+    this.transcoder = new Transcoder({ fields, key, time, schemaId: own.id, partitions, ...limits });
+    this.foreign = new ForeignSchemas(registry, fields, own.schema);
+    this.#partitions = Array.from({ length: partitions }, () => ({ accepted: 0, bytes: 0, repeated: 0 }));
+  }
+
+  count(partition: number, records: number, bytes: number, repeated: boolean): void {
+    const counts = this.#partitions[partition]!;
+    if (repeated) {
+      counts.repeated += records;
+    } else {
+      counts.accepted += records;
+      counts.bytes += bytes;
+    }
+  }
+
+  statistics(): TargetStatistics {
+    const { kind, name, rejected, quarantined } = this;
+    return { kind, name, rejected, quarantined, partitions: this.#partitions.map((counts) => ({ ...counts })) };
+  }
+}
+
+export function topicOf(kind: "event" | "input", name: string): string {
+  return `${kind === "event" ? "events" : "inputs"}.${name}`;
+}
+
+/** Registers the schemas of all events and side inputs. Keyed by topic. @throws RdgError conflict, `incompatible_schema` */
+export async function createTargets(
+  model: GraphModel,
+  schemas: readonly { readonly subject: string; readonly schema: string }[],
+  registry: SchemaRegistry,
+  limits: TargetLimits,
+): Promise<ReadonlyMap<string, Target>> {
+  const bySubject = new Map(schemas.map(({ subject, schema }) => [subject, schema]));
+  const targets = new Map<string, Target>();
+  const create = async (kind: "event" | "input", declared: EventModel | SideInputModel): Promise<void> => {
+    const topic = topicOf(kind, declared.name);
+    const schema = bySubject.get(`${topic}-value`)!;
+    const { id } = await registry.register(`${topic}-value`, schema);
+    targets.set(topic, new Target(kind, declared, { id, schema }, registry, limits));
+  };
+  for (const event of model.events) await create("event", event);
+  for (const input of model.sideInputs) await create("input", input);
+  return targets;
+}
