@@ -121,6 +121,6 @@ function numberValue(type: ValueType, value: number): PropertyValue {
 
 function bytesValue(type: ValueType, bytes: Uint8Array, start: number, end: number): PropertyValue {
   if (type.kind === "string") return textOf(bytes, start, end);
-  if (type.kind === "bytes") return bytes.slice(start, end);
+  if (type.kind === "bytes") return new Uint8Array(bytes.subarray(start, end));
   return decodeRecord([{ name: "value", type, optional: false }], bytes, start, end)["value"];
 }

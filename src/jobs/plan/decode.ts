@@ -57,7 +57,7 @@ class Reader {
       case "string":
         return this.text(place);
       case "bytes":
-        return this.take(Number(this.within(0n, BigInt(textBytesMax), place)), place).slice();
+        return new Uint8Array(this.take(Number(this.within(0n, BigInt(textBytesMax), place)), place));
       case "boolean": {
         const byte = this.take(1, place)[0]!;
         if (byte > 1) throw malformed(place, `${byte} is no boolean`);

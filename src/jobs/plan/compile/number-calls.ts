@@ -118,7 +118,7 @@ export const numberCalls: ArgumentCompilers = {
     const sum = computed(compiler, timestamp, has, `${time.value} + Number(${milliseconds.value})`);
     return checked(compiler, sum, isTimestamp);
   },
-  toMillis: (compiler, [x]) => ({ ...numeric(compiler, x!, "timestamp"), type: int64 }),
+  toMillis: (compiler, [x]) => ({ ...numeric(compiler, x!, "timestamp"), type: int64, isNull: "false" }),
   fromMillis: (compiler, [x]) => {
     const { has, value } = numeric(compiler, x!, "int32", "int64");
     return checked(compiler, computed(compiler, timestamp, has, `Number(${value})`), isTimestamp);
