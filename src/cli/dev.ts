@@ -1,7 +1,7 @@
 // `rdg dev`: runs everything in one process until SIGTERM or Ctrl-C, which it answers by finishing what it has accepted.
 import type { Command } from "commander";
 import { startEmbedded } from "../compose.ts";
-import { loadGraph } from "./graph-file.ts";
+import { loadGraph } from "../compose/graph-file.ts";
 import { exitCodes, print, say, type Finish } from "./output.ts";
 import { addSettingFlags, settingsOf } from "./settings.ts";
 

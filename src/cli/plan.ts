@@ -1,7 +1,7 @@
 // `rdg plan`: prints what a definition asks for: topics, schemas, types and jobs.
 import type { Command } from "commander";
 import { describeGraph } from "../compose/describe-graph.ts";
-import { loadGraph } from "./graph-file.ts";
+import { loadGraph } from "../compose/graph-file.ts";
 import { print, printJson } from "./output.ts";
 
 export function addPlanCommand(program: Command): void {

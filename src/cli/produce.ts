@@ -19,7 +19,9 @@ interface ProduceOptions {
 interface Answer {
   readonly accepted: number;
   readonly positions: readonly string[];
+  /** The first 100 problems; `rejectedCount` counts the records. */
   readonly rejected?: readonly { readonly index: number; readonly field?: string; readonly reason: string }[];
+  readonly rejectedCount?: number;
 }
 
 const batchBytesMax = 4_000_000;
@@ -73,7 +75,7 @@ async function produce(event: string, file: string | undefined, options: Produce
       const sent = send(options.url, path, batch.bytes, start)
         .then((answer) => {
           summary.accepted += answer.accepted;
-          summary.rejected += answer.rejected?.length ?? 0;
+          summary.rejected += answer.rejectedCount ?? 0;
           for (const { index, field, reason } of answer.rejected ?? []) {
             say(`line ${start + index + 1}${field === undefined ? "" : `, ${field}`}: ${reason}`);
           }

@@ -1,8 +1,8 @@
 // `rdg schema`: prints the Avro schemas that follow from a definition.
 import type { Command } from "commander";
+import { loadGraph } from "../compose/graph-file.ts";
 import { RdgError } from "../core/errors.ts";
 import { modelSchemas } from "../model/avro/schemas.ts";
-import { loadGraph } from "./graph-file.ts";
 import { print, printJson } from "./output.ts";
 
 export function addSchemaCommand(program: Command): void {

@@ -1,9 +1,9 @@
 // `rdg store verify`: proves that both directions of the store agree and that it equals a fresh rebuild from the type topics.
 import type { Command } from "commander";
 import { verifyStore } from "../compose.ts";
+import { loadGraph } from "../compose/graph-file.ts";
 import type { Verification } from "../observe/port.ts";
 import { requestJson } from "./connection.ts";
-import { loadGraph } from "./graph-file.ts";
 import { exitCodes, print, printJson, say, type Finish } from "./output.ts";
 import { addSettingFlags, settingsOf } from "./settings.ts";
 

@@ -157,6 +157,8 @@ export interface UpdateFrame {
   readonly job: string;
   readonly timestampMs: number;
   readonly inputs: readonly Position[];
+  /** The packed form (model/update/codec.ts), where the log has it: for whoever passes it on. Shared with the log: read-only. */
+  readonly packed?: Uint8Array | undefined;
   /** Decoded on demand; undefined when the transaction holds no update. */
   updates(): UpdateBatch | undefined;
   readonly sizeBytes: number;

@@ -48,6 +48,17 @@ export interface JobStatus {
   };
 }
 
+export interface TopicQuery {
+  readonly topic: string;
+  /** `start`, an offset of every partition, or a time; undefined: from now on. */
+  readonly from: "start" | { readonly offset: number } | { readonly timeMs: number } | undefined;
+  readonly until: { readonly offset: number } | { readonly timeMs: number } | undefined;
+  readonly key: string | undefined;
+  readonly limit: number;
+  /** Whether to wait for more at the end. */
+  readonly follow: boolean;
+}
+
 /** One record of any topic, decoded for people: values in the JSON form of answers. */
 export interface TopicRecord {
   readonly topic: string;

@@ -3,19 +3,8 @@ import { RdgError } from "../core/errors.ts";
 import type { LogReader, RecordFrame, UpdateFrame } from "../log/port.ts";
 import type { GraphModel } from "../model/definition.ts";
 import type { Position } from "../model/position.ts";
-import { updateRows, type UpdateRow } from "../model/update/rows.ts";
-import type { TopicRecord } from "./port.ts";
-
-export interface TopicQuery {
-  readonly topic: string;
-  /** `start`, an offset of every partition, or a time; undefined: from now on. */
-  readonly from: "start" | { readonly offset: number } | { readonly timeMs: number } | undefined;
-  readonly until: { readonly offset: number } | { readonly timeMs: number } | undefined;
-  readonly key: string | undefined;
-  readonly limit: number;
-  /** Whether to wait for more at the end. */
-  readonly follow: boolean;
-}
+import { updateRowsOf, type UpdateRow } from "../model/update/rows.ts";
+import type { TopicQuery, TopicRecord } from "./port.ts";
 
 /** Turns the bytes of a record into the JSON form of its value, and says its key. */
 export interface RecordView {
@@ -29,11 +18,11 @@ export interface TopicReaderOptions {
 }
 
 /** @throws RdgError `not_found` (`unknown_topic`) */
-export async function* readTopic(
+export async function openTopic(
   options: TopicReaderOptions,
   query: TopicQuery,
   signal: AbortSignal,
-): AsyncGenerator<TopicRecord> {
+): Promise<AsyncIterable<TopicRecord>> {
   const topics = await options.log.topics();
   const settings = topics.find(({ name }) => name === query.topic);
   if (settings === undefined) {
@@ -42,11 +31,15 @@ export async function* readTopic(
     });
   }
   const records = settings.form === "updates" ? updatesOf(options, query, signal) : recordsOf(options, query, signal);
+  return wanted(records, query);
+}
+
+async function* wanted(records: AsyncIterable<TopicRecord>, { key, limit }: TopicQuery): AsyncGenerator<TopicRecord> {
   let count = 0;
   for await (const record of records) {
-    if (query.key !== undefined && record.key !== query.key) continue;
+    if (key !== undefined && record.key !== key) continue;
     yield record;
-    if (++count >= query.limit) return;
+    if (++count >= limit) return;
   }
 }
 
@@ -105,23 +98,24 @@ async function* updatesOf(
 function* recordsOfTransaction(model: GraphModel, topic: string, frame: UpdateFrame): Generator<TopicRecord> {
   const batch = frame.updates();
   if (batch === undefined) return;
-  const [kind, type] = [topic.startsWith("nodes.") ? "node" : "edge", topic.slice("nodes.".length)];
-  for (const row of updateRows(model, batch)) {
-    if (row.kind !== kind || row.type !== type) continue;
+  const kind = topic.startsWith("nodes.") ? "node" : "edge";
+  for (const row of updateRowsOf(model, batch, kind, topic.slice(topic.indexOf(".") + 1))) {
     const place = { topic, partition: 0, offset: frame.offset, receivedAt: timeText(frame.timestampMs) };
     yield { ...place, key: row.kind === "node" ? row.id : row.from, value: valueOf(row) };
   }
 }
 
-/** Times as text, int64 as decimal text, bytes as base64. */
+/** What the transaction says of one element: its ids, its times, and each property's value with the time it was said for. */
 function valueOf(row: UpdateRow): unknown {
-  const times = {
-    ...(Number.isFinite(row.firstSeenMs) ? { firstSeen: timeText(row.firstSeenMs) } : {}),
-    ...(Number.isFinite(row.lastSeenMs) ? { lastSeen: timeText(row.lastSeenMs) } : {}),
-    ...(row.removedAtMs === undefined ? {} : { removedAt: timeText(row.removedAtMs) }),
-  };
   const ends = row.kind === "node" ? { id: row.id } : { from: row.from, to: row.to };
-  return { ...ends, ...times, properties: row.properties };
+  const times = Object.entries({ firstSeen: row.firstSeenMs, lastSeen: row.lastSeenMs, removedAt: row.removedAtMs });
+  const known = times.flatMap(([name, timeMs]) => (timeMs === undefined ? [] : [[name, timeText(timeMs)]]));
+  return { ...ends, ...Object.fromEntries(known), properties: JSON.parse(JSON.stringify(row.properties, plainValue)) };
+}
+
+function plainValue(_: string, value: unknown): unknown {
+  if (typeof value === "bigint") return value.toString();
+  return value instanceof Uint8Array ? Buffer.from(value).toString("base64") : value;
 }
 
 const isTime = (bound: TopicQuery["from"]): bound is { timeMs: number } =>

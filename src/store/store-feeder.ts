@@ -36,6 +36,8 @@ export class StoreFeeder {
   #blocked: RdgError | undefined;
   #running: Promise<void> | undefined;
   #waiters = new Set<Waiter>();
+  #gate: Promise<void> = Promise.resolve();
+  #applying: Promise<void> = Promise.resolve();
 
   constructor(options: StoreFeederOptions) {
     this.#options = options;
@@ -88,6 +90,22 @@ export class StoreFeeder {
     });
   }
 
+  /** Runs `work` while nothing is applied. */
+  async still<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#gate;
+    let open: () => void = () => undefined;
+    this.#gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    try {
+      await before;
+      await this.#applying;
+      return await work();
+    } finally {
+      open();
+    }
+  }
+
   async close(): Promise<void> {
     this.#stop.abort();
     for (const waiter of this.#waiters) waiter.resolve(false);
@@ -98,7 +116,9 @@ export class StoreFeeder {
     const { log, store } = this.#options;
     if (from > catchUpTo) caughtUp();
     for await (const frame of log.readUpdates({ from, signal: this.#stop.signal })) {
-      await this.#patiently(() => store.apply(frame));
+      await this.#gate;
+      this.#applying = this.#patiently(() => store.apply(frame));
+      await this.#applying;
       this.#applied = frame.offset;
       for (const { topic, partition, offset } of frame.inputs) this.#inputs.set(`${topic}/${partition}`, offset);
       if (frame.offset >= catchUpTo) caughtUp();

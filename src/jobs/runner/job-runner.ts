@@ -65,6 +65,19 @@ export class JobRunner {
     return this.#attempt?.receivedMs ?? -Infinity;
   }
 
+  get isPaused(): boolean {
+    return this.#paused;
+  }
+
+  /** Bytes of the event topic that are still to be processed, by the mean size of its records. */
+  async lagBytes(): Promise<number> {
+    const bounds = await this.#options.log.bounds(`events.${this.event}`);
+    return bounds.reduce((sum, { partition, first, next, sizeBytes }) => {
+      const behind = next - Math.max(first, this.#attempt?.nextOffset(partition) ?? first);
+      return sum + (next > first ? (sizeBytes * behind) / (next - first) : 0);
+    }, 0);
+  }
+
   start(): void {
     if (this.#paused) this.#state = "paused";
     else this.#running ??= this.#run();

@@ -1,0 +1,17 @@
+// Structured messages on stderr, one JSON line each; never per record.
+import { destination, pino, type Logger } from "pino";
+import { RdgError } from "../core/errors.ts";
+
+export type { Logger } from "pino";
+
+const levels = ["debug", "info", "warn", "error", "silent"];
+
+/** @throws RdgError invalid, `bad_setting` */
+export function createLogger(level: string): Logger {
+  if (!levels.includes(level)) {
+    throw new RdgError("invalid", "bad_setting", `Setting "log.level" is "${level}".`, {
+      hint: `Take one of ${levels.join(", ")}.`,
+    });
+  }
+  return pino({ level, base: null, timestamp: () => `,"time":"${new Date().toISOString()}"` }, destination(2));
+}

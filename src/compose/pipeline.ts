@@ -1,0 +1,119 @@
+// The half of RDG that takes events in and turns them into updates: log, registry, gateway and jobs, wired together.
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock, Timers } from "../core/clock.ts";
+import { describeError } from "../core/errors.ts";
+import { createGateway } from "../gateway/gateway.ts";
+import type { Gateway } from "../gateway/port.ts";
+import type { Graph } from "../index.ts";
+import { compileJob } from "../jobs/plan/compiler.ts";
+import { compileMapJob } from "../jobs/plan/map-job.ts";
+import { Backlog } from "../jobs/runner/backlog.ts";
+import { JobRunner } from "../jobs/runner/job-runner.ts";
+import { openSideInputs } from "../jobs/runner/side-inputs.ts";
+import { openEmbeddedLog, type EmbeddedLog } from "../log/embedded/log.ts";
+import type { LogReader } from "../log/port.ts";
+import { modelSchemas } from "../model/avro/schemas.ts";
+import { openEmbeddedRegistry } from "../schemas/embedded/registry.ts";
+import type { RegisteredSchema, SchemaRegistry } from "../schemas/port.ts";
+import { conversionsTo } from "./conversions.ts";
+import type { Logger } from "./logger.ts";
+import { PipelineControl } from "./pipeline-control.ts";
+import type { EmbeddedSettings } from "./settings.ts";
+import { topicsOf } from "./topics.ts";
+
+/** Published transactions that may wait for the store before jobs slow down. */
+const backlogMax = 8;
+
+export interface PipelineOptions {
+  readonly graph: Graph;
+  readonly settings: EmbeddedSettings;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly logger: Logger;
+}
+
+/** The pipeline as the other half of RDG sees it; on another thread every call is a message. */
+export interface PipelineParts {
+  readonly log: LogReader;
+  readonly registry: SchemaRegistry;
+  readonly gateway: Gateway;
+  readonly control: PipelineControl;
+  /** Finishes what was accepted, then closes all parts. */
+  close(): Promise<void>;
+}
+
+export interface Pipeline extends PipelineParts {
+  readonly log: EmbeddedLog;
+}
+
+/** Opens the data folder and starts nothing yet: `control.start()` does. */
+export async function openPipeline(options: PipelineOptions): Promise<Pipeline> {
+  const { graph, settings, clock, timers, logger } = options;
+  const { model } = graph;
+  const folder = (name: string): string => join(settings.data, name);
+  await mkdir(settings.data, { recursive: true, mode: 0o700 });
+  const log = await openEmbeddedLog({
+    folder: folder("log"),
+    clock,
+    timers,
+    settings: { segmentBytes: settings["log.segment"] },
+  });
+  await log.ensureTopics(topicsOf(model));
+  const registry = await openEmbeddedRegistry({ folder: folder("schemas") });
+  const schemas = new Map<string, RegisteredSchema>();
+  for (const { subject, schema } of modelSchemas(model)) schemas.set(subject, await registry.register(subject, schema));
+  const gateway = await createGateway({
+    model,
+    log,
+    registry,
+    clock,
+    settings: { bodyBytesMax: settings["gateway.body"], inFlightBytesMax: settings["gateway.inFlight"] },
+  });
+  const backlog = new Backlog(backlogMax);
+  const runners: JobRunner[] = [];
+  const sideInputs = openSideInputs({
+    model,
+    log,
+    schemaIds: new Map(model.sideInputs.map(({ name }) => [name, schemas.get(`inputs.${name}-value`)!.id])),
+    conversions: ({ name, fields }) => conversionsTo(registry, fields, schemas.get(`inputs.${name}-value`)!.schema),
+    oldestNeededMs: () => Math.min(...runners.map((runner) => runner.oldestNeededMs)),
+  });
+  for (const job of model.jobs) {
+    const event = model.events.find(({ name }) => name === job.event)!;
+    const own = schemas.get(`events.${event.name}-value`)!;
+    const map = graph.maps.get(event.name);
+    runners.push(
+      new JobRunner({
+        log,
+        model,
+        event,
+        job,
+        clock,
+        timers,
+        sideInputs,
+        schemaId: own.id,
+        conversion: conversionsTo(registry, event.fields, own.schema),
+        compile: () =>
+          map === undefined
+            ? compileJob(model, job, { side: (input) => sideInputs.table(input) })
+            : compileMapJob(model, job, map),
+        downstream: backlog,
+        onRetry: (name, error) => logger.warn({ job: name }, `job ${name} tries again: ${describeError(error)}`),
+      }),
+    );
+  }
+  const control = new PipelineControl({ log, gateway, runners, sideInputs, backlog, settings, timers });
+  return {
+    log,
+    registry,
+    gateway,
+    control,
+    async close() {
+      await gateway.close();
+      await control.stop("drain");
+      await registry.close();
+      await log.close();
+    },
+  };
+}

@@ -1,0 +1,95 @@
+// The pipeline on a worker thread as the main thread sees it: the same ports, each call a message.
+import { Worker } from "node:worker_threads";
+import { RdgError } from "../core/errors.ts";
+import { RemoteThread } from "../core/thread-bridge.ts";
+import { BadRecords, type Gateway, type ProduceAnswer, type ProduceRequest } from "../gateway/port.ts";
+import type { LogReader, PartitionBounds, RecordFrame, TopicSettings, UpdateFrame } from "../log/port.ts";
+import { decodeUpdateBatch } from "../model/update/codec.ts";
+import type { SchemaRegistry } from "../schemas/port.ts";
+import type { PackedFrame, PipelineWorkerData } from "./pipeline-worker.ts";
+import type { PipelineParts } from "./pipeline.ts";
+
+/** Starts the worker and opens the pipeline there. `onLost` is called when the thread ends by itself. */
+export async function openRemotePipeline(
+  data: PipelineWorkerData,
+  onLost: (error: RdgError) => void,
+): Promise<PipelineParts> {
+  const worker = new Worker(new URL("./pipeline-worker.ts", import.meta.url), { workerData: data });
+  const remote = new RemoteThread(worker as never);
+  let closing = false;
+  const lost = (cause: unknown): void => {
+    const error = new RdgError("internal", "pipeline_lost", `The pipeline's thread ended: ${String(cause)}`, { cause });
+    remote.close(error);
+    if (!closing) onLost(error);
+  };
+  worker.on("error", lost);
+  worker.on("exit", (code) => lost(`exit code ${code}`));
+  const end = async (): Promise<void> => {
+    closing = true;
+    await worker.terminate();
+  };
+  try {
+    await remote.call("worker", "open", []);
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  return {
+    log: remoteLog(remote),
+    registry: remoteObject<SchemaRegistry>(remote, "registry"),
+    gateway: remoteGateway(remote),
+    control: remoteObject(remote, "control"),
+    async close() {
+      await remote.call("worker", "close", []);
+      await end();
+    },
+  };
+}
+
+/** Every method of T is a call; only for objects whose methods all return promises. */
+function remoteObject<T extends object>(remote: RemoteThread, target: string): T {
+  return new Proxy(Object.create(null) as T, {
+    get: (_, method) =>
+      typeof method === "string" && method !== "then"
+        ? (...args: readonly unknown[]): Promise<unknown> => remote.call(target, method, args)
+        : undefined,
+  });
+}
+
+function remoteLog(remote: RemoteThread): LogReader {
+  return {
+    topics: () => remote.call<readonly TopicSettings[]>("log", "topics", []),
+    bounds: (topic) => remote.call<readonly PartitionBounds[]>("log", "bounds", [topic]),
+    settled: (topic) => remote.call("log", "settled", [topic]),
+    read: ({ signal, ...options }) => remote.stream<RecordFrame>("log", "read", [options], signal),
+    async *readUpdates({ signal, ...options }): AsyncGenerator<UpdateFrame> {
+      for await (const frame of remote.stream<PackedFrame>("frames", "readUpdates", [options], signal)) {
+        const { packed } = frame;
+        yield { ...frame, updates: () => (packed === undefined ? undefined : decodeUpdateBatch(packed)) };
+      }
+    },
+  };
+}
+
+function remoteGateway(remote: RemoteThread): Gateway {
+  const gateway = remoteObject<Gateway>(remote, "gateway");
+  return {
+    ...gateway,
+    async produce(request: ProduceRequest): Promise<ProduceAnswer> {
+      const body = ownBuffer(request.body);
+      try {
+        return await remote.call("gateway", "produce", [{ ...request, body }], [body.buffer]);
+      } catch (error) {
+        throw BadRecords.from(error) ?? error;
+      }
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** The bytes in a buffer that holds nothing else and can be handed over. */
+function ownBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer, byteOffset, byteLength } = bytes;
+  const alone = buffer instanceof ArrayBuffer && byteOffset === 0 && byteLength === buffer.byteLength;
+  return alone ? new Uint8Array(buffer) : new Uint8Array(bytes);
+}

@@ -1,0 +1,88 @@
+// Proves a store: against itself (both directions, order, degrees), and against a second store that is built afresh from the type topics.
+import type { LogReader } from "../log/port.ts";
+import type { GraphModel } from "../model/definition.ts";
+import type { PropertyValue } from "../model/filter.ts";
+import type { Difference, ScannedElement, Store } from "../store/port.ts";
+import type { Verification } from "./port.ts";
+
+export interface VerificationParts {
+  readonly model: GraphModel;
+  readonly log: LogReader;
+  /** Must not change meanwhile. */
+  readonly store: Store;
+  /** Name of any type topic. */
+  readonly typeTopic: string;
+  /** An empty store of the same definition; it is closed afterwards. */
+  readonly openScratch: () => Promise<Store>;
+}
+
+const differencesMax = 1000;
+
+export async function verifyAgainstLog(parts: VerificationParts): Promise<Verification> {
+  const differences: Difference[] = [];
+  const note = (difference: Difference): void => {
+    if (differences.length < differencesMax) differences.push(difference);
+  };
+  for await (const difference of parts.store.verify()) note(difference);
+  const [bounds] = await parts.log.bounds(parts.typeTopic);
+  const applied = Math.max(-1, ...(await parts.store.applied()).sources.values());
+  if (bounds!.first > 0) return { elements: await countOf(parts.store), transactions: 0, differences, rebuilt: false };
+  const scratch = await parts.openScratch();
+  try {
+    let transactions = 0;
+    if (applied >= 0) {
+      for await (const frame of parts.log.readUpdates({ from: 0, until: applied })) {
+        await scratch.apply(frame);
+        transactions++;
+      }
+    }
+    const elements = await compare(parts, scratch, note);
+    return { elements, transactions, differences, rebuilt: true };
+  } finally {
+    await scratch.close();
+  }
+}
+
+async function countOf(store: Store): Promise<number> {
+  let count = 0;
+  for await (const _ of store.scan()) count++;
+  return count;
+}
+
+async function compare(
+  { model, store }: VerificationParts,
+  scratch: Store,
+  note: (difference: Difference) => void,
+): Promise<number> {
+  const expected = new Map<string, string>();
+  for await (const element of scratch.scan()) expected.set(keyOf(model, element), contentOf(element));
+  let elements = 0;
+  for await (const element of store.scan()) {
+    elements++;
+    const key = keyOf(model, element);
+    const content = expected.get(key);
+    if (content === undefined) note(differenceOf(key, "is in the store and not in the rebuild"));
+    else if (content !== contentOf(element)) note(differenceOf(key, `is ${contentOf(element)}, rebuilt ${content}`));
+    expected.delete(key);
+  }
+  for (const key of expected.keys()) note(differenceOf(key, "is in the rebuild and not in the store"));
+  return elements;
+}
+
+function keyOf(model: GraphModel, element: ScannedElement): string {
+  if (element.kind === "node") return JSON.stringify([model.nodes[element.type]!.name, element.id]);
+  return JSON.stringify([model.edges[element.type]!.name, element.from, element.to]);
+}
+
+function differenceOf(key: string, what: string): Difference {
+  const [type, ...ids] = JSON.parse(key) as string[];
+  return { type: type!, element: ids.join(" -> "), what };
+}
+
+function contentOf({ firstSeenMs, lastSeenMs, properties }: ScannedElement): string {
+  return JSON.stringify([firstSeenMs, lastSeenMs, properties], (_, value: PropertyValue) => {
+    if (typeof value === "bigint") return `${value}n`;
+    if (value instanceof Uint8Array) return `bytes ${Buffer.from(value).toString("hex")}`;
+    return value === undefined ? "absent" : value;
+  });
+}

@@ -1,0 +1,78 @@
+// GET /v1/topics/{topic}/records: any topic as JSON lines, and POST /v1/store/verify. For people and tools, off the hot path.
+import { Readable } from "node:stream";
+import type { FastifyInstance } from "fastify";
+import { RdgError } from "../core/errors.ts";
+import type { TopicQuery, TopicRecord, Verification } from "../observe/port.ts";
+
+export interface TopicOperations {
+  /** @throws RdgError `not_found` for an unknown topic */
+  openTopic(query: TopicQuery, signal: AbortSignal): Promise<AsyncIterable<TopicRecord>>;
+  verifyStore(): Promise<Verification>;
+}
+
+const parameters = ["from", "until", "key", "limit", "follow"];
+
+export function topicRoutes(app: FastifyInstance, operations: TopicOperations): void {
+  app.get<{ Params: { topic: string }; Querystring: Record<string, unknown> }>(
+    "/v1/topics/:topic/records",
+    async (request, reply) => {
+      const query = topicQueryOf(request.params.topic, request.query);
+      const left = new AbortController();
+      reply.raw.once("close", () => left.abort());
+      const records = await operations.openTopic(query, left.signal);
+      reply.type("application/x-ndjson; charset=utf-8");
+      return reply.send(Readable.from(lines(records)));
+    },
+  );
+  app.post("/v1/store/verify", async (_request, reply) => {
+    return reply.type("application/json; charset=utf-8").send(JSON.stringify(await operations.verifyStore()));
+  });
+}
+
+async function* lines(records: AsyncIterable<TopicRecord>): AsyncGenerator<string> {
+  for await (const record of records) yield `${JSON.stringify(record)}\n`;
+}
+
+function topicQueryOf(topic: string, query: Record<string, unknown>): TopicQuery {
+  for (const name of Object.keys(query)) {
+    if (!parameters.includes(name))
+      throw bad(name, `There is no parameter "${name}".`, `Parameters are: ${parameters.join(", ")}.`);
+  }
+  const { key, follow } = query;
+  if (key !== undefined && typeof key !== "string") throw bad("key", "The key is given twice.", "Give one key.");
+  if (follow !== undefined && follow !== "true" && follow !== "false") {
+    throw bad("follow", `follow is "${String(follow)}".`, "Write true or false.");
+  }
+  const from = query["from"] === "start" ? "start" : boundOf("from", query["from"]);
+  return {
+    topic,
+    from,
+    until: boundOf("until", query["until"]),
+    key,
+    limit: query["limit"] === undefined ? Infinity : countOf("limit", query["limit"]),
+    follow: follow === "true",
+  };
+}
+
+function boundOf(name: string, written: unknown): { offset: number } | { timeMs: number } | undefined {
+  if (written === undefined) return undefined;
+  if (typeof written === "string" && /^\d{1,15}$/.test(written)) return { offset: Number(written) };
+  const timeMs = typeof written === "string" ? Date.parse(written) : Number.NaN;
+  if (Number.isNaN(timeMs)) {
+    throw bad(
+      name,
+      `${name} is ${JSON.stringify(written)}.`,
+      "Write an offset, or a time such as 2026-01-31T10:00:00Z.",
+    );
+  }
+  return { timeMs };
+}
+
+function countOf(name: string, written: unknown): number {
+  if (typeof written === "string" && /^[1-9]\d{0,14}$/.test(written)) return Number(written);
+  throw bad(name, `${name} is ${JSON.stringify(written)}.`, "Write a number from 1 on.");
+}
+
+function bad(parameter: string, message: string, hint: string): RdgError {
+  return new RdgError("invalid", "bad_parameter", message, { place: parameter, hint });
+}
