@@ -1,4 +1,5 @@
 // Evaluates filters on property values: for what a store does not evaluate itself, and as the reference for those that do.
+import { compareCodePoints } from "../model/avro/record-encoder.ts";
 import type { GraphModel, PropertyModel, ScalarType, ValueType } from "../model/definition.ts";
 import type { Filter, FilterTarget, PropertyValue } from "../model/filter.ts";
 
@@ -80,7 +81,7 @@ function typeOf(target: FilterTarget, types: FilterTypes): ValueType {
 function compareScalars(type: ValueType, left: PropertyValue, right: PropertyValue): number {
   switch (type.kind) {
     case "string":
-      return compareTexts(left as string, right as string);
+      return compareCodePoints(left as string, right as string);
     case "bytes":
       return Buffer.compare(left as Uint8Array, right as Uint8Array);
     case "enum":
@@ -95,20 +96,6 @@ function compareScalars(type: ValueType, left: PropertyValue, right: PropertyVal
 function symbolIndex(type: Extract<ScalarType, { readonly kind: "enum" }>, value: PropertyValue): number {
   return type.symbols.indexOf(value as string);
 }
-
-/** By UTF-8 bytes, which is by code points: unlike `<`, which puts the surrogates of code points above U+FFFF before U+E000. */
-export function compareTexts(left: string, right: string): number {
-  const length = Math.min(left.length, right.length);
-  for (let i = 0; i < length; i++) {
-    const [a, b] = [left.charCodeAt(i), right.charCodeAt(i)];
-    if (a === b) continue;
-    if (isSurrogate(a) === isSurrogate(b)) return a - b;
-    return isSurrogate(a) ? 1 : -1;
-  }
-  return left.length - right.length;
-}
-
-const isSurrogate = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdfff;
 
 /** Indexes of the properties that a filter looks at on one side, added to `into`. */
 export function collectProperties(filter: Filter | undefined, of: "edge" | "node", into: Set<number>): void {

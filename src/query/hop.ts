@@ -1,9 +1,9 @@
 // One hop from a frontier: in one direction straight into the level's rows; in both, walked apart and merged record by record.
+import { compareCodePoints } from "../model/avro/record-encoder.ts";
 import type { GraphModel } from "../model/definition.ts";
 import type { TruncationCause } from "../model/traversal.ts";
 import type { StoreCapabilities, StoreReader } from "../store/port.ts";
 import { EdgeRows } from "./edge-rows.ts";
-import { compareTexts } from "./filter.ts";
 import type { Spending } from "./spending.ts";
 import type { HopPlan, WalkState } from "./traversal-plan.ts";
 import { Walk, type WalkEnd, type WalkRecord, walkDone } from "./walk.ts";
@@ -226,5 +226,5 @@ function comesFirst(context: HopContext, hop: HopPlan, outward: Side, inward: Si
   const [left, right] = [outward.rows.lastSeenMs[outward.next]!, inward.rows.lastSeenMs[inward.next]!];
   if (left !== right) return left > right;
   const id = (side: Side): string => context.reader.id(hop.neighbourType, side.rows.neighbours[side.next]!);
-  return compareTexts(id(outward), id(inward)) <= 0;
+  return compareCodePoints(id(outward), id(inward)) <= 0;
 }

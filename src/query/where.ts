@@ -1,5 +1,6 @@
 // Conditions of a request (`where`), checked against a type's properties, into the filters of model/filter.ts.
 import { didYouMean } from "../core/did-you-mean.ts";
+import { parseBase64, parseInt64 } from "../model/avro/json-values.ts";
 import type { PropertyModel, ScalarType } from "../model/definition.ts";
 import type { Filter, FilterTarget, PropertyValue } from "../model/filter.ts";
 import { type JsonReader, shown } from "./json-reader.ts";
@@ -149,9 +150,6 @@ function test(
   return { kind: "compare", target, operator, value: readValue(json, type, context.nowMs) };
 }
 
-const int64Min = -(2n ** 63n);
-const int64Max = 2n ** 63n - 1n;
-
 /** A literal of a request as the property value of its type. */
 function readValue(json: JsonReader, type: ScalarType, nowMs: number): PropertyValue {
   const value = json.value;
@@ -174,22 +172,20 @@ function readValue(json: JsonReader, type: ScalarType, nowMs: number): PropertyV
       throw refuse("a number");
     case "int64": {
       if (typeof value === "number" && Number.isSafeInteger(value)) return value;
-      const exact = typeof value === "string" && /^-?\d{1,19}$/.test(value) ? BigInt(value) : undefined;
-      if (exact === undefined || exact < int64Min || exact > int64Max) {
-        throw refuse("an integer of 64 bits, as a decimal string or a safe integer");
-      }
-      return Number.isSafeInteger(Number(exact)) ? Number(exact) : exact;
+      const exact = typeof value === "string" ? parseInt64(value) : undefined;
+      if (exact === undefined) throw refuse("an integer of 64 bits, as a decimal string or a safe integer");
+      return exact;
     }
     case "timestamp": {
       const moment = typeof value === "string" ? parseMoment(value, nowMs) : undefined;
       if (moment === undefined) throw refuse(momentForms);
       return moment;
     }
-    case "bytes":
-      if (typeof value === "string" && /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(value)) {
-        return new Uint8Array(Buffer.from(value, "base64"));
-      }
-      throw refuse("bytes in base64");
+    case "bytes": {
+      const bytes = typeof value === "string" ? parseBase64(value) : undefined;
+      if (bytes === undefined) throw refuse("bytes in base64");
+      return bytes;
+    }
     case "enum":
       if (typeof value === "string" && type.symbols.includes(value)) return value;
       throw json.fail(

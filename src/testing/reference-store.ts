@@ -30,6 +30,8 @@ import type {
 import { referenceFilter, type Seen } from "./reference-filter.ts";
 
 const batchMax = 100;
+/** Without prototype: a property may be called `constructor`. */
+const noProperties: Element["properties"] = Object.create(null) as Element["properties"];
 
 export interface ReferenceStoreOptions {
   readonly model: GraphModel;
@@ -185,7 +187,7 @@ class ReferenceStore implements Store {
     const { properties, ttlMs } = models[type]!;
     const key = element.kind === "node" ? element.id : element.to;
     const home = element.kind === "node" ? this.#nodes[type]! : this.#tosOf(type, element.from);
-    const known = home.get(key) ?? { properties: {} };
+    const known = home.get(key) ?? { properties: noProperties };
     const overMs = ttlMs === undefined ? Infinity : (known.lastSeenMs ?? Infinity) + ttlMs + 2 * this.#model.latenessMs;
     const kept = (element.firstSeenMs ?? -Infinity) > overMs ? onlyRemoval(known) : known;
     home.set(key, mergeElements(properties, kept, element));
@@ -214,7 +216,7 @@ class ReferenceStore implements Store {
 
 /** An element that starts afresh keeps nothing but when it was last removed. */
 function onlyRemoval({ removedAtMs }: Element): Element {
-  return removedAtMs === undefined ? { properties: {} } : { removedAtMs, properties: {} };
+  return removedAtMs === undefined ? { properties: noProperties } : { removedAtMs, properties: noProperties };
 }
 
 function rowOf(seen: Seen, select: Iterable<number>): EdgeRow {

@@ -68,7 +68,9 @@ function nodeColumns(
 ): NodeColumns[] {
   if (ids.size === 0) return [];
   const byId = new Map(nodes.filter((node) => node.type === model.name).map((node) => [node.id, node]));
-  const rows = [...ids.keys()].map((id): Element => byId.get(id) ?? { properties: {} });
+  const rows = [...ids.keys()].map(
+    (id): Element => byId.get(id) ?? { properties: Object.create(null) as Element["properties"] },
+  );
   return [
     {
       ...elementColumns(model.properties, type, rows),
