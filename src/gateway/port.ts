@@ -60,9 +60,17 @@ export class BadRecords extends RdgError {
     super("invalid", "bad_records", `${many} not valid, nothing was stored. The first: ${first.reason}.`, {
       place,
       hint: "Correct the records and send the request again, or send it as partial to store the valid ones.",
+      details: { problems, problemCount, recordCount },
     });
     this.problems = problems;
     this.problemCount = problemCount;
     this.recordCount = recordCount;
+  }
+
+  /** The same error again after it has crossed to another thread, where classes are lost. */
+  static from(error: unknown): BadRecords | undefined {
+    if (!(error instanceof RdgError) || error.code !== "bad_records") return undefined;
+    const { problems, problemCount, recordCount } = error.details as BadRecords;
+    return new BadRecords(problems, problemCount, recordCount);
   }
 }

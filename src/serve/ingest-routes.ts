@@ -33,12 +33,12 @@ export function ingestRoutes(app: FastifyInstance, gateway: Gateway, settings: S
         partial: partialOf(request.query.partial),
         ...idempotencyOf(request),
       });
-      const { accepted, positions, duplicate, rejected } = answer;
+      const { accepted, positions, duplicate, rejected, rejectedCount } = answer;
       return json(reply, 202, {
         accepted,
         positions,
         ...(duplicate ? { duplicate } : {}),
-        ...(rejected.length > 0 ? { rejected } : {}),
+        ...(rejectedCount > 0 ? { rejected, rejectedCount } : {}),
       });
     });
   }
