@@ -97,7 +97,7 @@ export default {
       comment:
         "What src/ needs at run time stands under dependencies in package.json. Conformance suites run under the project's test runner only.",
       severity: "error",
-      from: { path: "^src/", pathNot: [test, "/conformance[.]ts$", "^src/testing/"] },
+      from: { path: "^src/", pathNot: [test, "/conformance[^/]*[.]ts$", "^src/testing/"] },
       to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only", "npm"] },
     },
     {

@@ -1,0 +1,142 @@
+// The embedded store held to the oracle and to the reference store: whatever the updates, their order and their frames.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { systemTimers } from "../../core/clock.ts";
+import type { Update } from "../../model/update/element.ts";
+import { referenceStore } from "../../testing/reference-store.ts";
+import {
+  anyUpdate,
+  conformanceGraph,
+  differencesOf,
+  frameOf,
+  listingOf,
+  meantBy,
+  shownBy,
+  TestClock,
+  upsertEdge,
+} from "../conformance-graph.ts";
+import type { Direction, Store } from "../port.ts";
+import { openEmbeddedStore } from "./open.ts";
+
+let folder = "";
+let opened = 0;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "rdg-store-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const settings = { memoryMaxBytes: 1e9, checkpointDebtMaxBytes: 1e9 };
+
+function emptyStore(clock = new TestClock()): Promise<Store> {
+  const options = {
+    folder: join(folder, String(opened++)),
+    model: conformanceGraph,
+    clock,
+    timers: systemTimers,
+    settings,
+  };
+  return openEmbeddedStore(options);
+}
+
+/** Applies the updates in frames of these sizes, and some frames a second time. */
+async function applyAll(store: Store, updates: readonly Update[], sizes: readonly number[]): Promise<void> {
+  let offset = 0;
+  for (let start = 0; start < updates.length;) {
+    const size = sizes[offset % sizes.length]!;
+    const frame = frameOf(offset, updates.slice(start, start + size));
+    await store.apply(frame);
+    if (offset % 3 === 0) await store.apply(frame);
+    start += size;
+    offset++;
+  }
+}
+
+const frames = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 4 });
+
+test("the graph is what the updates mean, and agrees with itself", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyUpdate(), { maxLength: 80 }), frames, async (updates, sizes) => {
+      const store = await emptyStore();
+      await applyAll(store, updates, sizes);
+      expect(await shownBy(store)).toEqual(meantBy(updates, 1e15));
+      expect(await differencesOf(store)).toEqual([]);
+      await store.close();
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("lists are the reference store's, in the same order, whatever their length", async () => {
+  // Few nodes and few times: long lists, many ties; removals and late edges move entries through all forms of a list.
+  const neighbour = fc.integer({ min: 0, max: 2000 }).map((n) => `n${n}`);
+  const edge = fc.tuple(neighbour, fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 9 }));
+  const edges = fc.array(edge, { minLength: 1, maxLength: 3000, size: "max" });
+  await fc.assert(
+    fc.asyncProperty(
+      edges,
+      fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 4 }),
+      async (all, sizes) => {
+        const clock = new TestClock();
+        const [store, reference] = [await emptyStore(clock), referenceStore({ model: conformanceGraph, clock })];
+        const updates = all.map(([to, offset, kind]): Update => {
+          const timeMs = clock.nowMs + offset;
+          const key = { kind: "edge" as const, type: "owns", from: "hub", to };
+          return kind === 0 ? { ...key, timeMs, operation: "remove" } : upsertEdge("owns", "hub", to, timeMs);
+        });
+        await applyAll(store, updates, sizes);
+        await applyAll(reference, updates, sizes);
+        expect(await listingOf(store, 1, "out", "hub")).toEqual(await listingOf(reference, 1, "out", "hub"));
+        expect(await differencesOf(store)).toEqual([]);
+        await store.close();
+      },
+    ),
+    { numRuns: 12 },
+  );
+});
+
+test("every page of every list is the reference store's", async () => {
+  const paging = fc.record({
+    edge: fc.constantFrom(0, 1),
+    direction: fc.constantFrom<Direction>("out", "in"),
+    id: fc.constantFrom("a", "b", "ab", "__proto__"),
+    limit: fc.integer({ min: 1, max: 5 }),
+    scanMax: fc.integer({ min: 1, max: 8 }),
+    sinceMs: fc.option(fc.integer({ min: 0, max: 12 }), { nil: undefined }),
+    untilMs: fc.option(fc.integer({ min: 0, max: 12 }), { nil: undefined }),
+  });
+  const updates = fc.array(anyUpdate(), { minLength: 20, maxLength: 120, size: "max" });
+  await fc.assert(
+    fc.asyncProperty(updates, fc.array(paging, { minLength: 5, maxLength: 5 }), async (all, pagings) => {
+      const clock = new TestClock();
+      const [store, reference] = [await emptyStore(clock), referenceStore({ model: conformanceGraph, clock })];
+      await applyAll(store, all, [7]);
+      await applyAll(reference, all, [7]);
+      for (const { edge, direction, id, limit, scanMax, sinceMs, untilMs } of pagings) {
+        const bounds = {
+          ...(sinceMs !== undefined && { sinceMs: clock.nowMs + sinceMs }),
+          ...(untilMs !== undefined && { untilMs: clock.nowMs + untilMs }),
+        };
+        const whole = await listingOf(reference, edge, direction, id, bounds);
+        const paged = [];
+        let after;
+        for (;;) {
+          const page = await listingOf(store, edge, direction, id, {
+            limit,
+            scanMax,
+            ...bounds,
+            ...(after && { after }),
+          });
+          paged.push(...page.edges);
+          if (page.end === undefined || page.end === "complete") break;
+          after = page.cursor;
+        }
+        expect(paged).toEqual(whole.edges);
+      }
+      await store.close();
+    }),
+    { numRuns: 60 },
+  );
+});

@@ -1,0 +1,84 @@
+// The store's memory: lists of buffers that are written copy-on-write while a checkpoint reads them. Hot path.
+//
+// A checkpoint captures the buffers of a list as they are and raises the epoch. Until it has written a page and released it, whoever is about to
+// change that page calls `touch`, which leaves the captured buffer to the checkpoint and goes on with a copy: one comparison per touched page otherwise.
+
+/** What all pages of one store share. */
+export class Epoch {
+  /** Raised when a checkpoint begins. */
+  current = 0;
+  /** Bytes of captured buffers that were replaced by copies and that the checkpoint still holds. */
+  copiedBytes = 0;
+}
+
+export class PageList {
+  /** Three views of each page. Do not keep them across a call of `touch`, `grow` or an `await`. */
+  readonly words: Uint32Array[] = [];
+  readonly doubles: Float64Array[] = [];
+  readonly bytes: Buffer[] = [];
+  sizeBytes = 0;
+  readonly #epoch: Epoch;
+  /** The epoch in which a page was last made safe to write; an older one means that a checkpoint still reads the buffer. */
+  readonly #stamps: number[] = [];
+
+  constructor(epoch: Epoch) {
+    this.#epoch = epoch;
+  }
+
+  get length(): number {
+    return this.words.length;
+  }
+
+  /** Appends a zeroed page and returns its number. */
+  add(sizeBytes: number): number {
+    return this.adopt(new ArrayBuffer(sizeBytes));
+  }
+
+  /** Appends a buffer as a page. */
+  adopt(buffer: ArrayBuffer): number {
+    const page = this.words.length;
+    this.#set(page, buffer);
+    return page;
+  }
+
+  /** Call before changing a page. */
+  touch(page: number): void {
+    if (this.#stamps[page] !== this.#epoch.current) this.#own(page);
+  }
+
+  /** Replaces a page by a larger (or smaller) one that begins with the same bytes. */
+  resize(page: number, sizeBytes: number): void {
+    const grown = new ArrayBuffer(sizeBytes);
+    const old = this.bytes[page]!;
+    new Uint8Array(grown).set(old.length > sizeBytes ? old.subarray(0, sizeBytes) : old);
+    this.#set(page, grown);
+  }
+
+  /** The buffers as they are now, for a checkpoint that raises the epoch in the same turn. */
+  capture(): ArrayBuffer[] {
+    return this.words.map((words) => words.buffer as ArrayBuffer);
+  }
+
+  /** The checkpoint no longer reads the captured buffer of this page. */
+  release(page: number, captured: ArrayBuffer): void {
+    if (this.words[page]!.buffer === captured) this.#stamps[page] = this.#epoch.current;
+    else this.#epoch.copiedBytes -= captured.byteLength;
+  }
+
+  #own(page: number): void {
+    this.#set(page, (this.words[page]!.buffer as ArrayBuffer).slice(0));
+  }
+
+  #set(page: number, buffer: ArrayBuffer): void {
+    const replaced = this.words[page];
+    if (replaced !== undefined) {
+      this.sizeBytes -= replaced.byteLength;
+      if (this.#stamps[page] !== this.#epoch.current) this.#epoch.copiedBytes += replaced.byteLength;
+    }
+    this.sizeBytes += buffer.byteLength;
+    this.words[page] = new Uint32Array(buffer);
+    this.doubles[page] = new Float64Array(buffer);
+    this.bytes[page] = Buffer.from(buffer);
+    this.#stamps[page] = this.#epoch.current;
+  }
+}
