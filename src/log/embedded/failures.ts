@@ -1,0 +1,33 @@
+// The errors of the embedded log that more than one of its files raises.
+import { describeError, RdgError } from "../../core/errors.ts";
+
+export function logClosed(): RdgError {
+  return new RdgError("closed", "log_closed", "The log was closed.", { hint: "Open it again." });
+}
+
+export function writeFailed(cause: unknown, path: string, syncFailed: boolean, retryAfterMs: number): RdgError {
+  if (cause instanceof RdgError && cause.kind === "corrupt") {
+    return new RdgError("unavailable", "log_damaged", `The log takes nothing: ${describeError(cause)}`, {
+      place: cause.place,
+      hint: "Stop RDG and check the disk; what was acknowledged before this is reported at the next start.",
+      retryAfterMs,
+      cause,
+    });
+  }
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code;
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    return new RdgError("unavailable", "disk_full", "The log takes nothing: its disk is full.", {
+      place: path,
+      hint: "Free some space, or shorten the retention of large topics; appends go on by themselves then.",
+      retryAfterMs,
+      cause,
+    });
+  }
+  const what = syncFailed ? "make a write durable" : "write";
+  return new RdgError("unavailable", "log_write_failed", `The log could not ${what}: ${describeError(cause)}.`, {
+    place: path,
+    hint: "Nothing of it counts as stored. The log checks its file and tries again; if this goes on, the disk is failing.",
+    retryAfterMs,
+    cause,
+  });
+}

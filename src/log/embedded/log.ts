@@ -1,0 +1,343 @@
+// The embedded log: segment files in one folder, owned by one process. See docs/adr/0040 to 0043 for its decisions.
+//
+//   <folder>/lock.<n>                             who owns it (folder-lock.ts)
+//   <folder>/metadata                             topics, producers, jobs (metadata.ts)
+//   <folder>/records/<topic>/<partition>/         segments of record topics (segment-format.ts)
+//   <folder>/journal/                             segments of the jobs' transactions
+import type { Clock, Timers } from "../../core/clock.ts";
+import { RdgError } from "../../core/errors.ts";
+import { type Random, systemRandom } from "../../core/random.ts";
+import type {
+  Appended,
+  JobOutput,
+  Log,
+  PartitionBounds,
+  Producer,
+  ReadOptions,
+  ReadUpdatesOptions,
+  RecordBatch,
+  RecordFrame,
+  TopicSettings,
+} from "../port.ts";
+import { logClosed } from "./failures.ts";
+import { type FileSystem, type FolderLock, nodeFileSystem } from "./file-system.ts";
+import type { Journal } from "./journal.ts";
+import { LogTime } from "./log-time.ts";
+import { Maintenance } from "./maintenance.ts";
+import { mergedTopics, Metadata, type ProducerRecord } from "./metadata.ts";
+import {
+  type EmbeddedUpdateFrame,
+  QuarantineSource,
+  readAll,
+  RecordSource,
+  type Source,
+  UpdateSource,
+} from "./reading.ts";
+import type { RecordPartition } from "./record-partition.ts";
+import type { Cut } from "./recovery.ts";
+import { embeddedLogDefaults, type EmbeddedLogSettings } from "./settings.ts";
+import type { StreamStatistics } from "./stream.ts";
+import { Streams } from "./streams.ts";
+
+export interface EmbeddedLogOptions {
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly settings?: Partial<EmbeddedLogSettings>;
+  readonly fileSystem?: FileSystem;
+  readonly random?: Random;
+}
+
+export interface EmbeddedLogStatistics {
+  readonly partitions: readonly (StreamStatistics & { readonly topic: string; readonly partition: number })[];
+  readonly journal: StreamStatistics;
+  /** Sums over all files since the log was opened. */
+  readonly bytesWritten: number;
+  readonly framesWritten: number;
+  readonly syncs: number;
+  readonly sizeBytes: number;
+  readonly idempotencyKeys: number;
+  /** What was cut off when the log was opened, because a crash had torn it. */
+  readonly cuts: readonly Cut[];
+  /** Why the last maintenance failed; undefined when it did not. */
+  readonly maintenanceFailure: string | undefined;
+}
+
+export interface EmbeddedLog extends Log {
+  readUpdates(options: ReadUpdatesOptions): AsyncIterable<EmbeddedUpdateFrame>;
+  /** Whoever reads updates needs those from `offset` on only: earlier ones may be removed when their retention is over. Nothing is removed before the first call. */
+  releaseUpdates(offset: number): void;
+  statistics(): EmbeddedLogStatistics;
+}
+
+/** @throws RdgError conflict, `log_locked`; corrupt, with file and byte; invalid, `unknown_format` */
+export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<EmbeddedLog> {
+  const { folder, clock, fileSystem = nodeFileSystem } = options;
+  const settings = { ...embeddedLogDefaults, ...options.settings };
+  await fileSystem.makeFolder(folder);
+  const lock = await fileSystem.lock(folder);
+  try {
+    const time = new LogTime(clock);
+    const parts = {
+      fileSystem,
+      settings,
+      clock,
+      random: options.random ?? systemRandom,
+      now: () => time.now(),
+      visibleBefore: () => time.visibleBefore(),
+    };
+    const streams = new Streams(folder, parts, time);
+    const metadata = await Metadata.open(fileSystem, folder, settings.ownersMax, () => streams.createJournal());
+    const journal = await streams.openJournal();
+    for (const topic of metadata.topics) await streams.openTopic(topic);
+    time.passed(streams.lastMs());
+    return new SegmentLog(lock, metadata, streams, journal, time, options.timers);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+class SegmentLog implements EmbeddedLog {
+  readonly #lock: FolderLock;
+  readonly #metadata: Metadata;
+  readonly #streams: Streams;
+  readonly #journal: Journal;
+  readonly #time: LogTime;
+  readonly #maintenance: Maintenance;
+  readonly #producers = new Map<string, ProducerRecord>();
+  #ensuring: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+
+  constructor(lock: FolderLock, metadata: Metadata, streams: Streams, journal: Journal, time: LogTime, timers: Timers) {
+    this.#lock = lock;
+    this.#metadata = metadata;
+    this.#streams = streams;
+    this.#journal = journal;
+    this.#time = time;
+    this.#maintenance = new Maintenance({ streams, journal, time, timers, topics: () => metadata.topics });
+  }
+
+  ensureTopics(topics: readonly TopicSettings[]): Promise<void> {
+    const ensured = this.#ensuring.then(async () => {
+      this.#checkOpen();
+      const merged = mergedTopics(this.#metadata.topics, topics);
+      if (merged === undefined) return;
+      // Files first: metadata that names a topic promises that its files are there.
+      const created = merged.filter((topic) => !this.#metadata.topics.some(({ name }) => name === topic.name));
+      for (const topic of created) await this.#streams.createTopic(topic);
+      await this.#metadata.saveTopics(merged);
+      for (const topic of created) await this.#streams.openTopic(topic);
+      for (const topic of merged) this.#streams.setRetention(topic);
+    });
+    this.#ensuring = ensured.catch(() => undefined);
+    return ensured;
+  }
+
+  async topics(): Promise<readonly TopicSettings[]> {
+    this.#checkOpen();
+    return this.#metadata.topics;
+  }
+
+  async producer(name: string): Promise<Producer> {
+    this.#checkOpen();
+    checkOwnerName(name);
+    const record = await this.#metadata.takeProducer(name);
+    this.#producers.set(name, record);
+    let closed = false;
+    return {
+      append: async (topic: string, partition: number, batch: RecordBatch): Promise<Appended> => {
+        this.#checkOpen();
+        if (closed) throw logClosed();
+        if (this.#producers.get(name)!.epoch !== record.epoch) throw fencedProducer(name);
+        return await this.#recordPartition(topic, partition).append(record.number, record.epoch, batch);
+      },
+      close: async () => {
+        closed = true;
+      },
+    };
+  }
+
+  async jobOutput(name: string): Promise<JobOutput> {
+    this.#checkOpen();
+    checkOwnerName(name);
+    const record = await this.#metadata.takeJob(name);
+    return await this.#journal.takeOver(record, (topic) => this.#checkQuarantine(topic));
+  }
+
+  read(options: ReadOptions): AsyncIterable<RecordFrame> {
+    return this.#read(options);
+  }
+
+  readUpdates({ from = 0, until = Infinity, signal }: ReadUpdatesOptions): AsyncIterable<EmbeddedUpdateFrame> {
+    this.#checkOpen();
+    return readAll([new UpdateSource(this.#journal.stream, from, until)], signal);
+  }
+
+  async bounds(topic: string): Promise<readonly PartitionBounds[]> {
+    this.#checkOpen();
+    const settings = this.#topic(topic);
+    if (settings.form === "updates") return [{ partition: 0, ...boundsOf(this.#journal.stream) }];
+    if (this.#journal.content.quarantined.has(topic)) {
+      const first = this.#streams.quarantineStart(topic);
+      const next = this.#journal.content.quarantined.get(topic)!;
+      return [{ partition: 0, first, next, sizeBytes: boundsOf(this.#journal.stream).sizeBytes }];
+    }
+    return this.#streams.partitions(topic).map(({ stream }, partition) => ({ partition, ...boundsOf(stream) }));
+  }
+
+  async settled(topic: string): Promise<{ timestampMs: number; next: readonly number[] }> {
+    this.#checkOpen();
+    // The time first: what becomes readable until the offsets are taken does no harm.
+    const timestampMs = this.#settledMs(topic);
+    return { timestampMs, next: (await this.bounds(topic)).map(({ next }) => next) };
+  }
+
+  maintain(): Promise<void> {
+    this.#checkOpen();
+    return this.#maintenance.run();
+  }
+
+  releaseUpdates(offset: number): void {
+    this.#maintenance.releaseUpdates(offset);
+  }
+
+  statistics(): EmbeddedLogStatistics {
+    const partitions = this.#streams.all().map(({ stream }) => ({
+      topic: stream.identity.name,
+      partition: stream.identity.partition,
+      ...stream.statistics(),
+    }));
+    const journal = this.#journal.stream.statistics();
+    const files = [...partitions, journal];
+    const sum = (pick: (file: StreamStatistics) => number): number => files.reduce((all, file) => all + pick(file), 0);
+    return {
+      partitions,
+      journal,
+      bytesWritten: sum((file) => file.bytesWritten),
+      framesWritten: sum((file) => file.framesWritten),
+      syncs: sum((file) => file.syncs),
+      sizeBytes: sum((file) => file.sizeBytes),
+      idempotencyKeys: this.#streams.keyBudget.used,
+      cuts: this.#streams.cuts,
+      maintenanceFailure: this.#maintenance.failure,
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#maintenance.close();
+    await this.#ensuring;
+    try {
+      const streams = [this.#journal.stream, ...this.#streams.all().map(({ stream }) => stream)];
+      const closed = await Promise.allSettled(streams.map((stream) => stream.close()));
+      for (const result of closed) if (result.status === "rejected") throw result.reason as Error;
+    } finally {
+      await this.#lock.release();
+    }
+  }
+
+  async *#read({ topics, from = [], until, signal }: ReadOptions): AsyncGenerator<RecordFrame, void, undefined> {
+    this.#checkOpen();
+    const sources: Source<RecordFrame>[] = [];
+    for (const topic of topics) {
+      const { form } = this.#topic(topic);
+      if (form === "updates") {
+        throw new RdgError("invalid", "not_a_record_topic", `${topic} holds updates, not records.`, {
+          place: topic,
+          hint: "Read it with readUpdates.",
+        });
+      }
+      const range = (partition: number, next: number): [number, number] => {
+        const here = (positions: ReadOptions["from"]): number | undefined =>
+          positions?.find((position) => position.topic === topic && position.partition === partition)?.offset;
+        return [here(from) ?? 0, until === undefined ? Infinity : (here(until) ?? next - 1)];
+      };
+      for (const [partition, { stream }] of this.#streams.partitions(topic).entries()) {
+        const [first, last] = range(partition, stream.visible);
+        if (!this.#journal.content.quarantined.has(topic)) sources.push(new RecordSource(stream, first, last));
+      }
+      if (this.#isQuarantine(topic)) {
+        const [first, last] = range(0, this.#journal.content.quarantined.get(topic) ?? 0);
+        const start = this.#streams.quarantineSegment(topic, first);
+        sources.push(new QuarantineSource(this.#journal.stream, start, topic, first, last));
+      }
+    }
+    yield* readAll(sources, signal);
+  }
+
+  #settledMs(topic: string): number {
+    // A later compacted record is strictly later than everything before it; another one may share the millisecond of the last.
+    if (this.#topic(topic).form === "compacted") return Math.min(this.#time.visibleBefore() - 1, this.#time.lastMs);
+    const streams = [this.#journal.stream, ...this.#streams.partitions(topic).map(({ stream }) => stream)];
+    const unseen = streams.map((stream) => stream.oldestUnseenMs ?? Infinity);
+    return Math.min(...unseen, this.#time.lastMs) - 1;
+  }
+
+  #recordPartition(topic: string, partition: number): RecordPartition {
+    const { form, partitions } = this.#topic(topic);
+    if (form === "updates" || this.#journal.content.quarantinedNext.has(topic)) {
+      throw new RdgError("invalid", "written_by_jobs", `${topic} is written by jobs' transactions only.`, {
+        place: topic,
+      });
+    }
+    const found = this.#streams.partitions(topic)[partition];
+    if (found !== undefined) return found;
+    throw new RdgError(
+      "invalid",
+      "unknown_partition",
+      `${topic} has partitions 0 to ${partitions - 1}, not ${partition}.`,
+      {
+        place: `${topic}/${partition}`,
+      },
+    );
+  }
+
+  /** Whether a topic may be a view of the journal: it has one partition, and that has never been appended to. */
+  #isQuarantine(topic: string): boolean {
+    const { form, partitions } = this.#topic(topic);
+    const own = this.#streams.partitions(topic)[0];
+    return topic.startsWith("quarantine.") && form === "records" && partitions === 1 && own?.stream.next === 0;
+  }
+
+  #checkQuarantine(topic: string): void {
+    if (this.#isQuarantine(topic)) return;
+    throw new RdgError("invalid", "not_a_quarantine_topic", `${topic} cannot take records that jobs quarantine.`, {
+      place: topic,
+      hint: "It must be named quarantine.<job>, have the form records and one partition, and no producer may append to it.",
+    });
+  }
+
+  #topic(name: string): TopicSettings {
+    const found = this.#metadata.topics.find((topic) => topic.name === name);
+    if (found !== undefined) return found;
+    throw new RdgError("invalid", "unknown_topic", `The log has no topic ${name}.`, {
+      place: name,
+      hint: "Create it with ensureTopics.",
+    });
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw logClosed();
+  }
+}
+
+function boundsOf(stream: RecordPartition["stream"] | Journal["stream"]): Omit<PartitionBounds, "partition"> {
+  return { first: stream.firstOffset, next: stream.visible, sizeBytes: stream.sizeBytes };
+}
+
+function checkOwnerName(name: string): void {
+  if (name.length >= 1 && name.length <= 200) return;
+  throw new RdgError("invalid", "bad_owner_name", "The name of a producer or job has 1 to 200 characters.");
+}
+
+function fencedProducer(name: string): RdgError {
+  return new RdgError("conflict", "fenced", `Producer ${name} was taken over by a later owner.`, {
+    place: name,
+    hint: "Give each program a producer name of its own.",
+  });
+}
