@@ -1,7 +1,7 @@
 // `rdg dev`: runs everything in one process until SIGTERM or Ctrl-C, which it answers by finishing what it has accepted.
 import type { Command } from "commander";
 import { startEmbedded } from "../compose.ts";
-import { loadGraph } from "../compose/graph-file.ts";
+import { findGraphFile, loadGraph } from "../compose/graph-file.ts";
 import { exitCodes, print, say, type Finish } from "./output.ts";
 import { addSettingFlags, settingsOf } from "./settings.ts";
 
@@ -15,9 +15,11 @@ export function addDevCommand(program: Command, finish: Finish): void {
   addSettingFlags(command).action(async (file: string | undefined, options: Record<string, unknown>) => {
     const [graph, { values }] = await Promise.all([loadGraph(file), settingsOf(options)]);
     const stopped = nextSignal();
-    const running = await startEmbedded(graph, values);
-    if (options["json"] === true) print(JSON.stringify({ url: running.url, data: values.data, pid: process.pid }));
-    else announce(graph.model.name, running.url, values.data);
+    const running = await startEmbedded(graph, values, findGraphFile(file));
+    if ((await Promise.race([stopped, running.ready])) === undefined) {
+      if (options["json"] === true) print(JSON.stringify({ url: running.url, data: values.data, pid: process.pid }));
+      else announce(graph.model.name, running.url, values.data);
+    }
     const cause = await Promise.race([stopped, running.failed]);
     if (typeof cause === "string") say(`${cause}: finishing what was accepted (press Ctrl-C again to stop at once)`);
     void nextSignal().then(() => process.exit(exitCodes.failure));

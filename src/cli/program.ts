@@ -39,16 +39,16 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   const finish = (code: number): void => {
     exitCode = code;
   };
-  addInitCommand(program, finish);
+  addInitCommand(program);
   addDevCommand(program, finish);
   addProduceCommand(program, finish);
-  addTailCommand(program, finish);
-  addQueryCommand(program, finish);
-  addSchemaCommand(program, finish);
-  addPlanCommand(program, finish);
-  addStatusCommand(program, finish);
+  addTailCommand(program);
+  addQueryCommand(program);
+  addSchemaCommand(program);
+  addPlanCommand(program);
+  addStatusCommand(program);
   addStoreCommand(program, finish);
-  addConfigCommand(program, finish);
+  addConfigCommand(program);
   try {
     await program.parseAsync([...argv]);
     return exitCode;

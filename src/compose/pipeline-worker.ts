@@ -39,6 +39,9 @@ const worker = {
       frames,
     });
   },
+  finish(): Promise<void> {
+    return this.pipeline?.finish() ?? Promise.resolve();
+  },
   close(): Promise<void> {
     return this.pipeline?.close() ?? Promise.resolve();
   },

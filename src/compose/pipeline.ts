@@ -39,7 +39,8 @@ export interface PipelineParts {
   readonly registry: SchemaRegistry;
   readonly gateway: Gateway;
   readonly control: PipelineControl;
-  /** Finishes what was accepted, then closes all parts. */
+  /** Takes no more events and publishes what was accepted; readers still read. */
+  finish(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -109,9 +110,13 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     registry,
     gateway,
     control,
-    async close() {
+    async finish() {
       await gateway.close();
       await control.stop("drain");
+    },
+    async close() {
+      await gateway.close();
+      await control.stop("now");
       await registry.close();
       await log.close();
     },

@@ -39,6 +39,7 @@ export async function openRemotePipeline(
     registry: remoteObject<SchemaRegistry>(remote, "registry"),
     gateway: remoteGateway(remote),
     control: remoteObject(remote, "control"),
+    finish: () => remote.call("worker", "finish", []),
     async close() {
       await remote.call("worker", "close", []);
       await end();

@@ -21,6 +21,7 @@ export interface StoreFeederOptions {
 
 const waitersMax = 10_000;
 const retryMs = 500;
+const finishPollMs = 5;
 
 interface Waiter {
   readonly positions: readonly Position[];
@@ -36,6 +37,8 @@ export class StoreFeeder {
   #blocked: RdgError | undefined;
   #running: Promise<void> | undefined;
   #waiters = new Set<Waiter>();
+  #caughtUp: () => void = () => undefined;
+  #ended = false;
   #gate: Promise<void> = Promise.resolve();
   #applying: Promise<void> = Promise.resolve();
 
@@ -48,7 +51,7 @@ export class StoreFeeder {
     return this.#applied;
   }
 
-  /** Applies everything that is in the log now, then goes on in the background. */
+  /** Applies everything that is in the log now, then goes on in the background. Resolves early when the store refuses to take more. */
   async start(): Promise<void> {
     const { log, store } = this.#options;
     const { sources, inputs } = await store.applied();
@@ -56,14 +59,14 @@ export class StoreFeeder {
     this.#options.onApplied(this.#applied);
     for (const { topic, partition, offset } of inputs) this.#inputs.set(`${topic}/${partition}`, offset);
     const from = this.#applied + 1;
-    let caughtUp: () => void = () => undefined;
     const ready = new Promise<void>((resolve) => {
-      caughtUp = resolve;
+      this.#caughtUp = resolve;
     });
     const last = (await log.bounds(this.#options.typeTopic))[0]!.next - 1;
-    this.#running = this.#run(from, last, caughtUp).catch((error: unknown) => {
+    this.#running = this.#run(from, last).catch((error: unknown) => {
       if (!this.#stop.signal.aborted) this.#options.onFailure(error);
-      caughtUp();
+      this.#ended = true;
+      this.#caughtUp();
     });
     await ready;
   }
@@ -106,22 +109,31 @@ export class StoreFeeder {
     }
   }
 
+  /** Applies everything that is in the log now, unless the store refuses to take more, and ends. */
+  async finish(): Promise<void> {
+    const last = (await this.#options.log.bounds(this.#options.typeTopic))[0]!.next - 1;
+    while (this.#applied < last && this.#blocked === undefined && !this.#ended) {
+      await this.#options.timers.sleep(finishPollMs);
+    }
+    await this.close();
+  }
+
   async close(): Promise<void> {
     this.#stop.abort();
     for (const waiter of this.#waiters) waiter.resolve(false);
     await this.#running;
   }
 
-  async #run(from: number, catchUpTo: number, caughtUp: () => void): Promise<void> {
+  async #run(from: number, catchUpTo: number): Promise<void> {
     const { log, store } = this.#options;
-    if (from > catchUpTo) caughtUp();
+    if (from > catchUpTo) this.#caughtUp();
     for await (const frame of log.readUpdates({ from, signal: this.#stop.signal })) {
       await this.#gate;
       this.#applying = this.#patiently(() => store.apply(frame));
       await this.#applying;
       this.#applied = frame.offset;
       for (const { topic, partition, offset } of frame.inputs) this.#inputs.set(`${topic}/${partition}`, offset);
-      if (frame.offset >= catchUpTo) caughtUp();
+      if (frame.offset >= catchUpTo) this.#caughtUp();
       this.#options.onApplied(frame.offset);
       for (const waiter of this.#waiters) if (this.#accountsFor(waiter.positions)) waiter.resolve(true);
     }
@@ -137,6 +149,7 @@ export class StoreFeeder {
       } catch (error) {
         if (!(error instanceof RdgError) || error.kind !== "unavailable") throw error;
         if (this.#blocked === undefined) this.#options.onBlocked((this.#blocked = error));
+        this.#caughtUp();
         await this.#options.timers.sleep(retryMs, this.#stop.signal);
       }
     }

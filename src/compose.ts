@@ -1,0 +1,93 @@
+// The composition root: puts the embedded product together from its parts, and takes it apart again in the right order.
+import { join } from "node:path";
+import { createLogger } from "./compose/logger.ts";
+import { openPipeline, type PipelineParts } from "./compose/pipeline.ts";
+import { openRemotePipeline } from "./compose/remote-pipeline.ts";
+import { openScratch, openServing, openStore } from "./compose/serving.ts";
+import type { EmbeddedSettings } from "./compose/settings.ts";
+import { typeTopicsOf } from "./compose/topics.ts";
+import { systemClock, systemTimers } from "./core/clock.ts";
+import type { Graph } from "./index.ts";
+import type { Verification } from "./observe/port.ts";
+import { verifyAgainstLog } from "./observe/store-verification.ts";
+import { StoreFeeder } from "./store/store-feeder.ts";
+
+export { embeddedSettings, type EmbeddedSettings } from "./compose/settings.ts";
+
+export interface RunningRdg {
+  readonly url: string;
+  /** Resolves once the graph has caught up with the log. Until then traversals are answered as of what was applied. */
+  readonly ready: Promise<void>;
+  /** Resolves with the cause when RDG cannot go on by itself; `close` it then. */
+  readonly failed: Promise<unknown>;
+  /** Stops accepting, finishes what was accepted, writes a checkpoint. */
+  close(): Promise<void>;
+}
+
+/**
+ * Runs everything in this process. With `graphFile`, the module that the graph came from, log and jobs run on a thread of their own.
+ * @throws RdgError conflict when the data folder or the port is taken; corrupt when stored data is damaged
+ */
+export async function startEmbedded(graph: Graph, settings: EmbeddedSettings, graphFile?: string): Promise<RunningRdg> {
+  const ports = { clock: systemClock, timers: systemTimers, logger: createLogger(settings["log.level"]) };
+  let fail: (error: unknown) => void = () => undefined;
+  const failed = new Promise<unknown>((resolve) => {
+    fail = resolve;
+  });
+  const pipeline: PipelineParts =
+    graphFile === undefined
+      ? await openPipeline({ graph, settings, ...ports })
+      : await openRemotePipeline({ graphFile, settings }, fail);
+  try {
+    const serving = await openServing({ graph, settings, pipeline, ...ports, onFailure: fail });
+    const close = async (): Promise<void> => {
+      await serving.closeServer();
+      await pipeline.finish();
+      await serving.closeStore();
+      await pipeline.close();
+    };
+    try {
+      const { url } = await serving.listen();
+      const ready = serving.start();
+      ready.catch(fail);
+      return { url, ready, failed, close };
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  } catch (error) {
+    await pipeline.close();
+    throw error;
+  }
+}
+
+/** Proves the store of a data folder that no process uses. */
+export async function verifyStore(graph: Graph, settings: EmbeddedSettings): Promise<Verification> {
+  const ports = { clock: systemClock, timers: systemTimers, logger: createLogger(settings["log.level"]) };
+  const pipeline = await openPipeline({ graph, settings, ...ports });
+  const store = await openStore(graph, settings, join(settings.data, "store"), ports);
+  const [typeTopic] = typeTopicsOf(graph.model);
+  try {
+    const feeder = new StoreFeeder({
+      log: pipeline.log,
+      store,
+      timers: systemTimers,
+      typeTopic: typeTopic!,
+      onApplied: () => undefined,
+      onBlocked: () => undefined,
+      onFailure: () => undefined,
+    });
+    await feeder.start();
+    await feeder.finish();
+    return await verifyAgainstLog({
+      model: graph.model,
+      log: pipeline.log,
+      store,
+      typeTopic: typeTopic!,
+      openScratch: () => openScratch(graph, settings, ports),
+    });
+  } finally {
+    await store.close();
+    await pipeline.close();
+  }
+}

@@ -1,0 +1,217 @@
+// The half of RDG that answers: store, its feeder, queries and HTTP, wired to a pipeline that may run on another thread.
+import { randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Registry } from "prom-client";
+import type { Clock, Timers } from "../core/clock.ts";
+import { RdgError, describeError } from "../core/errors.ts";
+import { systemTurns } from "../core/turns.ts";
+import type { Graph } from "../index.ts";
+import { formatPosition } from "../model/position.ts";
+import type { Status, Verification } from "../observe/port.ts";
+import { verifyAgainstLog } from "../observe/store-verification.ts";
+import { openTopic } from "../observe/topic-reader.ts";
+import { createQueries } from "../query/queries.ts";
+import { registerRegistryRoutes } from "../serve/registry-routes.ts";
+import { createServer } from "../serve/server.ts";
+import { topicRoutes } from "../serve/topic-routes.ts";
+import { openEmbeddedStore } from "../store/embedded/open.ts";
+import type { EmbeddedStore } from "../store/embedded/store.ts";
+import { StoreFeeder } from "../store/store-feeder.ts";
+import type { Logger } from "./logger.ts";
+import type { PipelineParts } from "./pipeline.ts";
+import { recordViews } from "./record-views.ts";
+import type { EmbeddedSettings } from "./settings.ts";
+import { typeTopicsOf } from "./topics.ts";
+
+export interface ServingOptions {
+  readonly graph: Graph;
+  readonly settings: EmbeddedSettings;
+  readonly pipeline: PipelineParts;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly logger: Logger;
+  /** Called once when serving cannot go on. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+export interface Serving {
+  /** Takes requests from now on. */
+  listen(): Promise<{ readonly url: string }>;
+  /** Catches up with the log and starts the jobs. */
+  start(): Promise<void>;
+  /** Takes no more requests and answers those in flight. */
+  closeServer(): Promise<void>;
+  /** Applies what is still in the log, writes a checkpoint, closes the store. */
+  closeStore(): Promise<void>;
+}
+
+export async function openServing(options: ServingOptions): Promise<Serving> {
+  const { graph, settings, pipeline, clock, timers, logger } = options;
+  const { model } = graph;
+  const store = await openStore(graph, settings, join(settings.data, "store"), options);
+  const [typeTopic] = typeTopicsOf(model);
+  const feeder = new StoreFeeder({
+    log: pipeline.log,
+    store,
+    timers,
+    typeTopic: typeTopic!,
+    onApplied: (offset) => void pipeline.control.applied(offset).catch(() => undefined),
+    onBlocked(cause) {
+      if (cause === undefined) logger.info("the store goes on");
+      else logger.warn(`the store takes no more: ${describeError(cause)}`);
+      const refusal =
+        cause === undefined
+          ? undefined
+          : { kind: cause.kind, code: cause.code, message: cause.message, hint: cause.hint };
+      void pipeline.control.setStoreRefusal(refusal).catch(() => undefined);
+    },
+    onFailure: options.onFailure,
+  });
+  const startedMs = clock.monotonicMs();
+  let ready = false;
+  const verifyStore = (): Promise<Verification> =>
+    feeder.still(() =>
+      verifyAgainstLog({
+        model,
+        log: pipeline.log,
+        store,
+        typeTopic: typeTopic!,
+        openScratch: () => openScratch(graph, settings, options),
+      }),
+    );
+  const status = async (): Promise<Status> => {
+    const { jobs, gateway, log, refusing } = await pipeline.control.status();
+    const topics = await Promise.all((await pipeline.log.topics()).map(({ name }) => topicStatus(pipeline, name)));
+    const [statistics, applied, [bounds]] = await Promise.all([
+      store.statistics(),
+      store.applied(),
+      pipeline.log.bounds(typeTopic!),
+    ]);
+    return {
+      graph: model.name,
+      fingerprint: graph.fingerprint,
+      ready,
+      ...(refusing === undefined ? {} : { refusing }),
+      uptimeMs: clock.monotonicMs() - startedMs,
+      topics,
+      jobs,
+      store: {
+        ...statistics,
+        lagTransactions: Math.max(0, bounds!.next - 1 - feeder.appliedOffset),
+        applied: [...applied.sources].map(([source, offset]) => `${source}@${offset}`),
+        inputs: applied.inputs.map(formatPosition),
+      },
+      gateway,
+      log,
+    };
+  };
+  const views = recordViews(model, pipeline.registry);
+  const queries = createQueries({
+    model,
+    store,
+    clock,
+    timers,
+    waitFor: (positions, timeoutMs) => feeder.waitFor(positions, timeoutMs),
+    continuationKey: await continuationKey(settings.data),
+    limits: { timeoutMsDefault: settings["serve.timeout"], timeoutMsMax: settings["serve.timeout"] },
+  });
+  const server = createServer({
+    model,
+    clock,
+    timers,
+    gateway: pipeline.gateway,
+    queries,
+    status,
+    readiness: () => (ready ? { ready } : { ready, reason: "The graph is catching up with the log." }),
+    metrics: new Registry(),
+    routes: [
+      (app) => registerRegistryRoutes(app, pipeline.registry),
+      (app) =>
+        topicRoutes(app, {
+          openTopic: (query, signal) => openTopic({ log: pipeline.log, model, viewOf: views }, query, signal),
+          verifyStore,
+        }),
+    ],
+    onError: (error, request) => logger.error({ method: request.method, url: request.url }, describeError(error)),
+    settings: { host: settings.host, port: settings.port, eventBytesMax: settings["gateway.body"] },
+  });
+  return {
+    listen: () => server.listen(),
+    async start() {
+      await feeder.start();
+      await pipeline.control.start();
+      ready = true;
+    },
+    async closeServer() {
+      ready = false;
+      await server.close();
+    },
+    async closeStore() {
+      await feeder.finish();
+      await store.close();
+    },
+  };
+}
+
+type StorePorts = Pick<ServingOptions, "clock" | "timers" | "logger">;
+
+export function openStore(
+  graph: Graph,
+  settings: EmbeddedSettings,
+  folder: string,
+  ports: StorePorts,
+): Promise<EmbeddedStore> {
+  return openEmbeddedStore({
+    folder,
+    model: graph.model,
+    clock: ports.clock,
+    timers: ports.timers,
+    turns: systemTurns,
+    settings: { memoryMaxBytes: settings["store.memory"], checkpointDebtMaxBytes: settings["store.checkpoint"] },
+  });
+}
+
+/** An empty store in a folder that goes when it is closed. */
+export async function openScratch(graph: Graph, settings: EmbeddedSettings, ports: StorePorts): Promise<EmbeddedStore> {
+  const folder = await mkdtemp(join(tmpdir(), "rdg-verify-"));
+  const store = await openStore(graph, { ...settings, "store.checkpoint": Number.MAX_SAFE_INTEGER }, folder, ports);
+  const close = store.close.bind(store);
+  store.close = async () => {
+    await close();
+    await rm(folder, { recursive: true, force: true });
+  };
+  return store;
+}
+
+async function topicStatus({ log }: PipelineParts, name: string): Promise<Status["topics"][number]> {
+  const bounds = await log.bounds(name);
+  return {
+    name,
+    partitions: bounds.map(({ first, next }) => ({ first, next })),
+    sizeBytes: bounds.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+  };
+}
+
+/** Kept in the data folder, so that continuations survive a restart. @throws RdgError corrupt */
+async function continuationKey(data: string): Promise<Uint8Array> {
+  const folder = join(data, "keys");
+  const path = join(folder, "continuation");
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const found = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  if (found === undefined) {
+    const key = randomBytes(32);
+    await writeFile(`${path}.tmp`, key, { mode: 0o600, flush: true });
+    await rename(`${path}.tmp`, path);
+    return key;
+  }
+  if (found.length === 32) return found;
+  throw new RdgError("corrupt", "bad_key", "The key of continuation tokens is damaged.", {
+    place: path,
+    hint: "Delete the file: a new key is made, and continuations that were handed out end.",
+  });
+}
