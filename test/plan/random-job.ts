@@ -4,6 +4,7 @@ import type { RecordValue } from "../../src/jobs/plan/decode.ts";
 import type { FieldModel, GraphModel, PropertyModel, ScalarType, ValueType } from "../../src/model/definition.ts";
 import type { PropertyValue } from "../../src/model/filter.ts";
 import type { Contribution, Emit, Expression, FieldScope, FunctionName, PlanStep } from "../../src/model/plan.ts";
+import type { Int64 } from "../../src/model/update/sink.ts";
 
 /** Names are anything: none may become code. */
 const names = [
@@ -339,8 +340,8 @@ export class RandomJob {
   }
 
   private literal(type: ScalarType): Expression {
-    const value = this.value(type) as PropertyValue;
-    if (type.kind === "int64") return { kind: "literal", value: String(value), type };
+    const value = this.value(type);
+    if (type.kind === "int64") return { kind: "literal", value: `${value as Int64}`, type };
     if (type.kind === "bytes")
       return { kind: "literal", value: Buffer.from(value as Uint8Array).toString("base64"), type };
     // Ids that are too long as literals are refused when the plan is compiled.

@@ -1,6 +1,6 @@
 // Compiled jobs against the interpreter: random graphs, plans, events, rows and damage.
 import { deepStrictEqual } from "node:assert";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createForeignWriter, type CutBlock, encodeRecord } from "../../../test/plan/avro.ts";
 import { eventTimeMs, RandomJob } from "../../../test/plan/random-job.ts";
@@ -11,7 +11,7 @@ import type { CompiledJob } from "./compiled-job.ts";
 import { compileJob, compileRowReader } from "./compiler.ts";
 import { decodeRecord, type RecordValue } from "./decode.ts";
 import { type Interpreted, interpretJob } from "./interpreter.ts";
-import { filtered, malformedRecord, mapped, resultCodes } from "./result.ts";
+import { filtered, idTooLong, malformedRecord, mapped, resultCodes, timeInFuture } from "./result.ts";
 import type { SideRow } from "./side-row.ts";
 
 const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
@@ -113,7 +113,7 @@ describe("a compiled job", () => {
       { numRuns: 600 },
     );
     // The random jobs must reach every outcome of well-formed events.
-    expect([...seen.keys()].sort()).toStrictEqual([0, 1, 4, 5]);
+    for (const result of [mapped, filtered, timeInFuture, idTooLong]) expect(seen.get(result)).toBeGreaterThan(0);
   });
 
   test("reads what a foreign writer writes", () => {
@@ -142,7 +142,7 @@ describe("a compiled job", () => {
         for (let i = 0; i < 12; i++) {
           const { bytes, start, end } = embed(trial, encodeRecord(trial.fields, random.event(), trial.cut));
           const damage = random.below(4);
-          for (let k = random.below(3); k >= 0 && damage > 0; k--) {
+          for (let left = damage === 0 ? 0 : 1 + random.below(3); left > 0; left--) {
             const at = start + random.below(end - start);
             bytes[at] = random.chance(2) ? random.below(256) : bytes[at]! ^ (1 << random.below(8));
           }

@@ -155,14 +155,15 @@ function mapEnum(compiler: ExpressionCompiler, call: Call): Operand {
   if (call.args.length % 2 !== 1) throw badPlan(compiler.place, "mapEnum takes pairs of literals.");
   const x = compiler.compile(call.args[0]!);
   const result = compiler.variable(call.type);
-  const pairs = (at: number): void => {
-    if (at >= call.args.length) return;
-    const from = compiler.compile(call.args[at]!);
-    compiler.block(`if (${and(from.has, equal(compiler, x, from))})`, () =>
-      result.assign(compiler.compile(call.args[at + 1]!)),
-    );
-    compiler.otherwise(() => pairs(at + 2));
-  };
-  compiler.block(`if (${x.has})`, () => pairs(1));
+  const done = compiler.code.fresh("done");
+  compiler.block(`${done}: if (${x.has})`, () => {
+    for (let i = 1; i < call.args.length; i += 2) {
+      const from = compiler.compile(call.args[i]!);
+      compiler.block(`if (${and(from.has, equal(compiler, x, from))})`, () => {
+        result.assign(compiler.compile(call.args[i + 1]!));
+        compiler.code.line(`break ${done};`);
+      });
+    }
+  });
   return result.result();
 }

@@ -52,16 +52,15 @@ export class EmitCompiler {
         const { part } = compiler.apart(() => this.check(emit.emit, `${place}.emit`));
         if (part.empty) return;
         const chosen = truth(compiler.compile(emit.condition));
-        return compiler.block(`if (${chosen})`, () => this.check(emit.emit, `${place}.emit`));
+        return compiler.code.block(`if (${chosen})`, () => compiler.code.place(part));
       }
       case "each": {
         const { part } = compiler.apart(() => this.each(emit, place, () => this.check(emit.emit, `${place}.emit`)));
         if (!part.mentions(`return ${idTooLong};`)) return;
-        const array = this.array(emit.array);
-        const small = lengthIsBoundedByArray(emit) ? `${array.end} - ${array.start} > ${keyBytesMax}` : "true";
-        return compiler.block(`if (${and(array.has, small)})`, () => {
-          this.each(emit, place, () => this.check(emit.emit, `${place}.emit`));
-        });
+        if (!lengthIsBoundedByArray(emit)) return compiler.code.place(part);
+        const { has, start, end } = this.array(emit.array);
+        const large = and(has, `${end} - ${start} > ${keyBytesMax}`);
+        return compiler.code.block(`if (${large})`, () => compiler.code.place(part));
       }
     }
   }

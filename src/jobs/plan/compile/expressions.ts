@@ -20,7 +20,8 @@ export type Call = Expression & { readonly kind: "call" };
 export type CallCompiler = (compiler: ExpressionCompiler, call: Call) => Operand;
 
 interface Scope {
-  readonly operands: Map<string, Operand>;
+  /** By the number of the expression. */
+  readonly operands: Map<number, Operand>;
   readonly names: Map<string, string>;
 }
 
@@ -39,6 +40,7 @@ export class ExpressionCompiler {
   /** Enclosing `each`, innermost last. */
   private readonly items: { readonly id: number; readonly place: Place }[] = [];
   private nextItem = 0;
+  private readonly numbers = new Map<string, number>();
   /** Innermost block last: what is computed in a block is known in the blocks within it. */
   private readonly scopes: Scope[] = [newScope()];
 
@@ -86,7 +88,7 @@ export class ExpressionCompiler {
   }
 
   compile(expression: Expression): Operand {
-    const key = this.keyOf(expression);
+    const key = this.numberOf(expression);
     for (const scope of this.scopes) {
       const known = scope.operands.get(key);
       if (known !== undefined) return known;
@@ -130,12 +132,23 @@ export class ExpressionCompiler {
     return form === "number" ? { form, ...presence, value: "0" } : { form, ...presence, value: "false" };
   }
 
-  /** Names an item by its `each`, since the same depth means other items in other places. */
-  keyOf(expression: Expression): string {
-    return JSON.stringify(expression, (name, value: unknown) => {
-      if (name !== "scope" || !isItemScope(value)) return value;
-      return { kind: "item", each: this.items.at(-1 - value.depth)?.id };
-    });
+  /** The same number for the same expression; an item goes by its `each`, since the same depth means other items in other places. */
+  private numberOf(expression: Expression): number {
+    const key = this.keyOf(expression);
+    const known = this.numbers.get(key);
+    if (known !== undefined) return known;
+    this.numbers.set(key, this.numbers.size);
+    return this.numbers.size - 1;
+  }
+
+  private keyOf(expression: Expression): string {
+    if (expression.kind === "call") {
+      const args = expression.args.map((arg) => this.numberOf(arg));
+      return `${expression.function}(${args.join()}) ${JSON.stringify(expression.type)}`;
+    }
+    if (expression.kind !== "field" || expression.scope.kind !== "item") return JSON.stringify(expression);
+    const each = this.items.at(-1 - expression.scope.depth)?.id;
+    return JSON.stringify({ each, path: expression.path });
   }
 
   private field(expression: Expression & { readonly kind: "field" }): Operand {
@@ -304,14 +317,6 @@ export class Variable {
   }
 }
 
-function isItemScope(value: unknown): value is { readonly kind: "item"; readonly depth: number } {
-  return typeof value === "object" && value !== null && "kind" in value && value.kind === "item";
-}
-
 export function typeName(type: ValueType): string {
   return type.kind === "enum" ? `enum(${type.symbols.join(", ")})` : type.kind;
-}
-
-export function scalarRange(operand: Operand): operand is RangeOperand {
-  return operand.form === "range" && isScalar(operand.type);
 }
