@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ByteDictionary } from "./byte-dictionary.ts";
+import { hashBytes } from "./hash.ts";
 
 const key = fc.oneof(fc.uint8Array({ maxLength: 2 }), fc.uint8Array({ maxLength: 100 }));
 
@@ -31,6 +32,18 @@ describe("the byte dictionary", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it("tells keys apart that have the same hash", () => {
+    const colliding = ["key-16086", "key-29464", "key-16711", "key-58480"];
+    const hashes = colliding.map((text) => hashBytes(Buffer.from(text), 0, text.length));
+    expect(new Set(hashes).size).toBe(2);
+    const dictionary = new ByteDictionary();
+    for (const [index, text] of colliding.entries()) {
+      const bytes = Buffer.from(text);
+      expect(dictionary.find(bytes, 0, bytes.length)).toBe(-1);
+      expect(dictionary.intern(bytes, 0, bytes.length)).toBe(index);
+    }
   });
 
   it("forgets a few entries of a large table as well as many", () => {

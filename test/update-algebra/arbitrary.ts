@@ -144,21 +144,31 @@ function updateOf(type: NodeModel | EdgeModel, key: fc.Arbitrary<ElementKey>): f
   );
 }
 
-/** Updates of any element of the model. */
-export const arbitraryUpdate: fc.Arbitrary<Update> = fc.oneof(
-  ...arbitraryModel.nodes.map((type) =>
-    updateOf(
-      type,
-      id.map((id): ElementKey => ({ kind: "node", type: type.name, id })),
+/** Updates of any element of a model. */
+export function arbitraryUpdateOf(model: GraphModel): fc.Arbitrary<Update> {
+  return fc.oneof(
+    ...model.nodes.map((type) =>
+      updateOf(
+        type,
+        id.map((id): ElementKey => ({ kind: "node", type: type.name, id })),
+      ),
     ),
-  ),
-  ...arbitraryModel.edges.map((type) =>
-    updateOf(
-      type,
-      fc.tuple(id, id).map(([from, to]): ElementKey => ({ kind: "edge", type: type.name, from, to })),
+    ...model.edges.map((type) =>
+      updateOf(
+        type,
+        fc.tuple(id, id).map(([from, to]): ElementKey => ({ kind: "edge", type: type.name, from, to })),
+      ),
     ),
-  ),
-);
+  );
+}
+
+export const arbitraryUpdate: fc.Arbitrary<Update> = arbitraryUpdateOf(arbitraryModel);
+
+/** The model reduced to one node type with the properties of one value type, so that updates meet in every one of them. */
+export function modelOfType(kind: ValueType["kind"]): GraphModel {
+  const properties = everyProperty.filter(({ type }) => type.kind === kind);
+  return { ...arbitraryModel, nodes: [{ name: "account", properties }], edges: [] };
+}
 
 /** Updates of one and the same account. */
 export const arbitraryAccountUpdate: fc.Arbitrary<Update> = updateOf(

@@ -1,6 +1,12 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { arbitraryModel, arbitraryUpdate } from "../../../test/update-algebra/arbitrary.ts";
+import {
+  arbitraryModel,
+  arbitraryUpdate,
+  arbitraryUpdateOf,
+  modelOfType,
+} from "../../../test/update-algebra/arbitrary.ts";
+import { hashPair } from "../../core/hash.ts";
 import { decodeUpdateBatch } from "../../model/update/codec.ts";
 import type { Update } from "../../model/update/element.ts";
 import { type ElementGraph, graphOf, graphOfElements, keyOf } from "../../model/update/oracle.ts";
@@ -8,12 +14,12 @@ import { type UpdateRow, updateRows } from "../../model/update/rows.ts";
 import { writeUpdate } from "../../model/update/write-update.ts";
 import { createMergeWindow, type MergeWindow } from "./merge-window.ts";
 
-function rowsOf(packed: Uint8Array | undefined): UpdateRow[] {
-  return packed === undefined ? [] : [...updateRows(arbitraryModel, decodeUpdateBatch(packed))];
+function rowsOf(packed: Uint8Array | undefined, model = arbitraryModel): UpdateRow[] {
+  return packed === undefined ? [] : [...updateRows(model, decodeUpdateBatch(packed))];
 }
 
-function fill(window: MergeWindow, updates: readonly Update[]): void {
-  for (const update of updates) writeUpdate(arbitraryModel, window.sink, update);
+function fill(window: MergeWindow, updates: readonly Update[], model = arbitraryModel): void {
+  for (const update of updates) writeUpdate(model, window.sink, update);
   window.countEvents(updates.length);
 }
 
@@ -34,8 +40,61 @@ describe("the merge window", () => {
         });
         expect(sorted(graphOfElements(arbitraryModel, rows))).toEqual(sorted(graphOf(arbitraryModel, cuts.flat())));
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
+  });
+
+  const kinds = [
+    "string",
+    "int32",
+    "int64",
+    "double",
+    "boolean",
+    "timestamp",
+    "bytes",
+    "enum",
+    "array",
+    "map",
+  ] as const;
+  it.each(kinds)("merges %s values as the oracle does, where many meet", (kind) => {
+    const model = modelOfType(kind);
+    const window = createMergeWindow(model);
+    fc.assert(
+      fc.property(fc.array(arbitraryUpdateOf(model), { maxLength: 60, size: "max" }), (updates) => {
+        fill(window, updates, model);
+        const graph = graphOfElements(model, rowsOf(window.take(), model));
+        expect(sorted(graph)).toEqual(sorted(graphOf(model, updates)));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("tells edges apart whose ends have the same hash", () => {
+    expect(hashPair(594, 40)).toBe(hashPair(588, 86));
+    const updates = [edgeBetween(594, 40), edgeBetween(588, 86), edgeBetween(594, 40)];
+    const window = createMergeWindow(arbitraryModel);
+    const mention = (type: number, id: string): number => {
+      const bytes = new TextEncoder().encode(id);
+      return window.sink.nodes[type]!.intern(bytes, 0, bytes.length);
+    };
+    for (let i = 0; i < 640; i++) {
+      expect(mention(0, String(i))).toBe(i);
+      expect(mention(1, String(i))).toBe(i);
+    }
+    fill(window, updates);
+    expect(rowsOf(window.take())).toHaveLength(2);
+  });
+
+  it("states no times where every contribution has its element's own", () => {
+    const window = createMergeWindow(arbitraryModel);
+    const updates = ["a", "b", "c"].map((id, i): Update => {
+      const properties = id === "b" ? {} : { last_string: id, first_int64: i, last_double: i };
+      return { kind: "node", type: "account", id, timeMs: i, operation: "upsert", properties };
+    });
+    fill(window, updates);
+    const columns = decodeUpdateBatch(window.take()!).nodes[0]!.properties.filter((column) => column !== undefined);
+    expect(columns).toHaveLength(3);
+    for (const column of columns) expect(column).not.toHaveProperty("timesMs");
   });
 
   it("publishes each element once per window, and counts what it merged", () => {
@@ -94,6 +153,11 @@ describe("the merge window", () => {
     expect(sorted(graphOfElements(arbitraryModel, rows))).toEqual(sorted(graphOf(arbitraryModel, updates)));
   });
 });
+
+function edgeBetween(from: number, to: number): Update {
+  const ends = { from: String(from), to: String(to) };
+  return { kind: "edge", type: "uses", ...ends, timeMs: 1, operation: "upsert", properties: {} };
+}
 
 function edgeUpdate(i: number): Update {
   const properties = {

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { arbitraryBatch, everyColumnBatch } from "../../../test/update-algebra/batches.ts";
+import { arbitraryBatch, bytesColumnOf, everyColumnBatch } from "../../../test/update-algebra/batches.ts";
 import { RdgError } from "../../core/errors.ts";
 import { seededRandom } from "../../core/random.ts";
 import type { BytesColumn, PropertyColumn } from "./batch.ts";
@@ -15,7 +15,7 @@ describe("the packed update batch", () => {
       fc.property(arbitraryBatch, (batch) => {
         expect(decodeUpdateBatch(encodeUpdateBatch(batch))).toEqual(batch);
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
@@ -112,6 +112,32 @@ describe("a damaged packed batch", () => {
     expect(() => decodeUpdateBatch(longer)).toThrow(/follows its end/);
   });
 
+  it("is refused, without a try to allocate for it, when few bytes claim many rows", () => {
+    const times = Float64Array.of(1, 1, 1);
+    const rows = { type: 0, count: 3, lastSeenMs: times, firstSeenMs: times, properties: [] };
+    const nodes = { ...rows, ids: bytesColumnOf(["a", "b", "c"]) };
+    const manyNodes = encodeUpdateBatch({ eventCount: 1, nodes: [nodes], edges: [] });
+    new DataView(manyNodes.buffer).setUint32(28, 0xffffffff, true);
+    expect(() => decodeUpdateBatch(manyNodes, Infinity)).toThrow(/wrong number of rows/);
+    const same = { ...rows, from: new Uint32Array(3), to: new Uint32Array(3) };
+    const repeatedEdge = encodeUpdateBatch({ eventCount: 1, nodes: [nodes], edges: [same] });
+    expect(() => decodeUpdateBatch(repeatedEdge)).not.toThrow();
+    const many = {
+      ...same,
+      count: 500,
+      from: new Uint32Array(500),
+      to: new Uint32Array(500),
+      lastSeenMs: new Float64Array(500),
+      firstSeenMs: new Float64Array(500),
+    };
+    const manyEdges = encodeUpdateBatch({ eventCount: 1, nodes: [nodes], edges: [many] });
+    expect(() => decodeUpdateBatch(manyEdges)).toThrow(RdgError);
+    const items = bytesColumnOf(new Array<string>(900).fill("x"));
+    const set = { form: "set", starts: Uint32Array.of(0, 300, 600, 900), items } as const;
+    const manyItems = encodeUpdateBatch({ eventCount: 1, nodes: [{ ...nodes, properties: [set] }], edges: [] });
+    expect(() => decodeUpdateBatch(manyItems)).toThrow(/wrong number of items/);
+  });
+
   it("never crashes the reader, whichever byte is wrong", () => {
     for (let at = 0; at < packed.length; at++) {
       for (const value of [0, 0xff, packed[at]! ^ 1]) {
@@ -130,7 +156,7 @@ describe("a damaged packed batch", () => {
         for (let i = 0; i < wrongs; i++) wrong[12 + random.below(wrong.length - 12)] = random.below(256);
         decodeGarbage(wrong);
       }),
-      { numRuns: 2000 },
+      { numRuns: 1500 },
     );
   });
 
