@@ -74,7 +74,7 @@ export function decodeQuarantineRecord(encoded: Uint8Array): QuarantineRecord {
     const partition = present(reader) ? Number(reader.long()) : undefined;
     const offset = present(reader) ? Number(reader.long()) : undefined;
     const receivedMs = Number(reader.long());
-    const bytes = reader.blob(bytesMax).slice();
+    const bytes = new Uint8Array(reader.blob(bytesMax));
     reader.finish();
     return { stage, code, message, topic, partition, offset, receivedMs, bytes };
   } catch (error) {

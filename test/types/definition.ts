@@ -24,16 +24,17 @@ import {
   type Update,
   type Value,
 } from "rdg";
-import streaming, {
+import {
   account,
   accountClosed,
   catalogue,
-  device,
-  fromPlayback,
   hasProfile,
   playback,
   title,
-  watched,
+  type default as streaming,
+  type device,
+  type fromPlayback,
+  type watched,
 } from "../../examples/streaming/graph.ts";
 import { assertType, type Same } from "./assertions.ts";
 
@@ -175,7 +176,8 @@ job(playback)
   .enrich({ film: catalogue.by((e) => e.titleId) })
   .emit((e, { film }) => [title.upsert(e.titleId, { name: film.name, kind: film.kind })]);
 
-assertType<Same<typeof orders | typeof closed, JobDef>>();
+assertType<Same<typeof orders, JobDef>>();
+assertType<Same<typeof closed, JobDef>>();
 defineGraph("shop", {
   jobs: [orders, closed],
   nodes: [account],

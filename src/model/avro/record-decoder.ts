@@ -36,7 +36,8 @@ interface Forms {
 const javaScriptForms: Forms = {
   int64: BigInt,
   timestamp: (valueMs) => new Date(valueMs),
-  bytes: (value) => value.slice(),
+  // Not slice(): that of a Buffer is a view.
+  bytes: (value) => new Uint8Array(value),
   absentFields: "undefined",
 };
 
