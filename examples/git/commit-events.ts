@@ -22,6 +22,8 @@ export interface CommitRecord {
 type FileRecord = FileChange & { readonly folder: string };
 
 const filesPerEventMax = 500;
+/** Arrays have at most 10,000 items; only folders nested absurdly deep come near. */
+const foldersMax = 10_000;
 const subjectLengthMax = 300;
 const int32Max = 2_147_483_647;
 
@@ -90,7 +92,7 @@ function foldersOf(files: readonly FileChange[]): { path: string; parent: string
       folder = parent;
     }
   }
-  return [...parents].map(([path, parent]) => ({ path: idOf(path), parent: idOf(parent) }));
+  return [...parents].slice(0, foldersMax).map(([path, parent]) => ({ path: idOf(path), parent: idOf(parent) }));
 }
 
 function isoTime(seconds: number, milliseconds: number, nowMs: number): string {

@@ -44,13 +44,13 @@ export async function hasCommit(repository: Repository, hash: string): Promise<b
   );
 }
 
-/** The commits reachable from `head` and not from `known`. */
+/** The commits reachable from `head` and from none of `known`. */
 export interface CommitRange {
   readonly head: string;
-  readonly known?: string | undefined;
+  readonly known: readonly string[];
 }
 
-const rangeArguments = ({ head, known }: CommitRange): string[] => (known === undefined ? [head] : [head, `^${known}`]);
+const rangeArguments = ({ head, known }: CommitRange): string[] => [head, ...known.map((hash) => `^${hash}`)];
 
 export async function countCommits(repository: Repository, range: CommitRange): Promise<number> {
   return Number(await firstLine(repository.path, ["rev-list", "--count", ...rangeArguments(range)]));

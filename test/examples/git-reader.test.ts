@@ -35,7 +35,7 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 async function commitsOf(path: string, range: Partial<CommitRange> = {}, skip = 0): Promise<Commit[]> {
   const opened = await openRepository(path);
   const head = range.head ?? (await headOf(opened));
-  return all(readCommits(opened, { ...range, head: head! }, skip));
+  return all(readCommits(opened, { known: [], ...range, head: head! }, skip));
 }
 
 describe("what changed", () => {
@@ -176,11 +176,11 @@ describe("which commits", () => {
     const subjects = async (range: Partial<CommitRange>, skip: number): Promise<string[]> =>
       (await commitsOf(repo.path, range, skip)).map(({ subject }) => subject);
     expect(await subjects({}, 0)).toEqual(hashes.map((_, i) => `c${i}`));
-    expect(await subjects({ known: hashes[2]! }, 0)).toEqual(["c3", "c4", "c5"]);
+    expect(await subjects({ known: [hashes[2]!] }, 0)).toEqual(["c3", "c4", "c5"]);
     expect(await subjects({}, 4)).toEqual(["c4", "c5"]);
     expect(await subjects({}, 6)).toEqual([]);
     expect(await subjects({ head: hashes[1]! }, 1)).toEqual(["c1"]);
-    expect(await countCommits(await openRepository(repo.path), { head: repo.head(), known: hashes[2]! })).toBe(3);
+    expect(await countCommits(await openRepository(repo.path), { head: repo.head(), known: [hashes[2]!] })).toBe(3);
   });
 
   test("a shallow clone: its boundary commit has no files, for what it changed is unknown", async () => {
@@ -258,7 +258,7 @@ describe("which commits", () => {
       repo.commit(`c${i}`);
     }
     const opened = await openRepository(repo.path);
-    for await (const commit of readCommits(opened, { head: repo.head() })) {
+    for await (const commit of readCommits(opened, { head: repo.head(), known: [] })) {
       expect(commit.subject).toBe("c0");
       break;
     }
@@ -304,7 +304,7 @@ test("the output may be cut into chunks anywhere", async () => {
   repo.git("rm", "--quiet", "gone\n");
   repo.commit("two");
   const opened = await openRepository(repo.path);
-  const output = Buffer.concat(await all(streamHistory(opened, { head: repo.head() }, 0)));
+  const output = Buffer.concat(await all(streamHistory(opened, { head: repo.head(), known: [] }, 0)));
   const parse = (chunkLength: number): Commit[] => {
     const parser = new HistoryParser();
     const commits: Commit[] = [];
