@@ -21,8 +21,8 @@ export function formatQuery(request: TraverseRequest, model: GraphModel): string
     const label = `${nodeName}${nodeName === "" ? "" : ":"}${typed ? name(here) : ""}`;
     const selected = hop.select?.node ? `${typed ? " " : ""}{select: ${literal(hop.select.node)}}` : "";
     path += `${before}[${edgeName}:${name(hop.edge)}${options(hop)}]${after}(${label}${selected})`;
-    if (!isEmpty(edge)) conditions.push(conjunction(edge, edgeName));
-    if (!isEmpty(node)) conditions.push(conjunction(node, nodeName));
+    if (!isEmpty(edge)) conditions.push(...conjuncts(edge, edgeName));
+    if (!isEmpty(node)) conditions.push(...conjuncts(node, nodeName));
   }
   return conditions.length === 0 ? path : `${path} WHERE ${conditions.join(" AND ")}`;
 }
@@ -48,15 +48,18 @@ function options(hop: HopRequest): string {
   return entries.length === 0 ? "" : ` {${entries.join(", ")}}`;
 }
 
-function conjunction(condition: Condition, variable: string): string {
-  const parts: string[] = [];
-  for (const [key, value] of Object.entries(condition)) {
-    if (key === "and" || key === "or") {
-      const inner = (value as readonly Condition[]).map((part) => conjunction(part, variable));
-      parts.push(inner.length === 1 ? inner[0]! : `(${inner.join(key === "and" ? " AND " : " OR ")})`);
-    } else if (key === "not") parts.push(`NOT ${conjunction(value as Condition, variable)}`);
-    else parts.push(...tests(`${variable}.${name(key)}`, value));
-  }
+/** The parts of a condition that all must hold, each as text that AND may join. */
+function conjuncts(condition: Condition, variable: string): string[] {
+  return Object.entries(condition).flatMap(([key, value]): string[] => {
+    if (key === "and") return (value as readonly Condition[]).flatMap((part) => conjuncts(part, variable));
+    if (key === "not") return [`NOT ${joined(conjuncts(value as Condition, variable))}`];
+    if (key !== "or") return tests(`${variable}.${name(key)}`, value);
+    const alternatives = (value as readonly Condition[]).map((part) => conjuncts(part, variable));
+    return alternatives.length === 1 ? alternatives[0]! : [`(${alternatives.map(joined).join(" OR ")})`];
+  });
+}
+
+function joined(parts: readonly string[]): string {
   if (parts.length === 0) return "TRUE";
   return parts.length === 1 ? parts[0]! : `(${parts.join(" AND ")})`;
 }
