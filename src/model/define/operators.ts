@@ -53,7 +53,10 @@ function liftPair(left: Symbolic, right: unknown): readonly [Symbolic, Symbolic]
 const comparison =
   (name: FunctionName): Method =>
   (self, other) => {
-    const [left, right] = unify(self, lift(other));
+    const given = lift(other);
+    // A literal that is none of the symbols would never compare.
+    const symbol = self.type.kind === "enum" && given.kind === "literal" ? adapt(given, self.type) : given;
+    const [left, right] = unify(self, symbol);
     if (left.type.kind === "array" || left.type.kind === "map" || left.type.kind === "record") {
       const hint = "Compare their scalars, or ask for presence.";
       throw definitionError("not_comparable", `Values of type ${typeName(left.type)} are not compared.`, hint);
