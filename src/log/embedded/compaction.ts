@@ -114,7 +114,7 @@ async function currentAt(stream: Stream<RecordFrame>, horizonMs: number): Promis
 
 function keyAt({ keys }: Columns, i: number): string {
   const { bytes, starts } = keys!;
-  return (bytes as Buffer).toString("latin1", starts[i]!, starts[i + 1]!);
+  return (bytes as Buffer).toString("latin1", starts[i], starts[i + 1]);
 }
 
 interface Rule {

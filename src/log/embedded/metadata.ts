@@ -52,6 +52,8 @@ export class Metadata {
     const path = `${folder}/${fileName}`;
     await removeIfThere(fileSystem, `${path}.new`);
     const bytes = await readWhole(fileSystem, path);
+    // Its last change may not be durable yet, if that is when the process was killed.
+    await fileSystem.syncFolder(folder);
     if (bytes !== undefined) return new Metadata(fileSystem, folder, ownersMax, decode(bytes, path));
     await create();
     const content: Content = { topics: [], producers: [], jobs: [] };

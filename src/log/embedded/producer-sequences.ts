@@ -11,7 +11,7 @@ interface Batch extends StoredBatch {
   readonly epoch: number;
 }
 
-/** Per producer: number, epoch, sequence, first and last offset of its last durable batch. */
+/** Number, epoch, sequence, first and last offset of the remembered durable batches, oldest first. */
 export type SequenceState = readonly (readonly [number, number, number, number, number])[];
 
 export class ProducerSequences {
@@ -46,8 +46,9 @@ export class ProducerSequences {
   snapshot(durable: number): SequenceState {
     const state: [number, number, number, number, number][] = [];
     for (const [producer, batches] of this.#batches) {
-      const batch = batches.findLast((batch) => batch.last < durable);
-      if (batch !== undefined) state.push([producer, batch.epoch, batch.sequence, batch.first, batch.last]);
+      for (const { epoch, sequence, first, last } of batches) {
+        if (last < durable) state.push([producer, epoch, sequence, first, last]);
+      }
     }
     return state;
   }
@@ -55,7 +56,7 @@ export class ProducerSequences {
   restore(state: SequenceState): void {
     this.#batches.clear();
     for (const [producer, epoch, sequence, first, last] of state) {
-      this.#batches.set(producer, [{ epoch, sequence, first, last }]);
+      this.store(producer, { epoch, sequence, first, last }, Infinity);
     }
   }
 }

@@ -101,13 +101,12 @@ export class RecordPartition {
     const bytes = checkBatch(batch, place, this.stream.settings.batchBytesMax);
     if (this.#compacted && batch.keys === undefined)
       throw invalid("keys_missing", "Records of a compacted topic need keys.", place);
-    const repeated = batch.sequence === undefined ? undefined : this.#content.sequences.find(producer, batch.sequence);
-    if (repeated !== undefined) return await this.#duplicate(repeated);
     // The time of the new records, should they be new; asking does not pass it.
     const key = batch.idempotencyKey === undefined ? undefined : keyBytes(batch.idempotencyKey, place);
     const first = this.stream.next;
     const row = key && keyRow(key, first, batch.count, this.#time.now());
-    const stored = row && this.#content.keys.find(row);
+    // The key first: its positions are exact, however old the sequence.
+    const stored = (row && this.#content.keys.find(row)) ?? this.#repeated(producer, batch.sequence);
     if (stored !== undefined) return await this.#duplicate(stored);
     const refusal = this.stream.refusal(bytes);
     if (refusal !== undefined) throw refusal;
@@ -138,6 +137,10 @@ export class RecordPartition {
       });
     });
     return this.#appended({ first, last }, false);
+  }
+
+  #repeated(producer: number, sequence: number | undefined): StoredBatch | undefined {
+    return sequence === undefined ? undefined : this.#content.sequences.find(producer, sequence);
   }
 
   async #duplicate(batch: StoredBatch): Promise<Appended> {

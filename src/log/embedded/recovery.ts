@@ -74,6 +74,7 @@ export async function recoverSegments<Frame>(
   }
   content.restore(last.state);
   await readLast(recovery, last, content);
+  await fileSystem.syncFolder(stream.folder);
   return segments;
 }
 
@@ -216,6 +217,8 @@ async function readLast<Frame>(recovery: Recovery, segment: Segment, content: St
     const end = await readFrames(recovery, file, segment, content, (bytes, at) => content.replay(bytes, at));
     if (segment.header.coversTo > segment.content.next) segment.content.next = segment.header.coversTo;
     if (end !== undefined) await cutTail(recovery, file, segment, end);
+    // What a killed process wrote may be in the system's cache only; from here on it counts as stored.
+    else await file.sync();
   } finally {
     await file.close();
   }
