@@ -20,6 +20,7 @@ const statusOfKind: Readonly<Record<ErrorKind, number>> = {
 const statusOfCode: ReadonlyMap<string, number> = new Map([
   ["not_applied_yet", 504],
   ["body_too_large", 413],
+  ["batch_too_large", 413],
   ["unsupported_media_type", 415],
   ["method_not_allowed", 405],
   ["host_not_allowed", 403],
@@ -55,6 +56,7 @@ export interface Problem {
 /** Errors that are not ours say nothing to callers: their text may hold what is none of their business. */
 export function problemOf(error: unknown): Problem {
   const known = error instanceof RdgError ? error : hidden(error);
+  const records = BadRecords.from(known);
   return {
     type: `urn:rdg:problem:${known.code}`,
     title: titles[known.kind],
@@ -63,7 +65,7 @@ export function problemOf(error: unknown): Problem {
     code: known.code,
     place: known.place,
     hint: known.hint,
-    ...(known instanceof BadRecords ? { errors: known.problems, errorCount: known.problemCount } : {}),
+    ...(records && { errors: records.problems, errorCount: records.problemCount }),
   };
 }
 

@@ -89,7 +89,11 @@ function newApp(settings: ServerSettings): FastifyInstance {
     forceCloseConnections: "idle",
     // Ids have up to 1 KiB, each byte three characters when percent-encoded.
     routerOptions: { maxParamLength: 4 * 1024 },
-    http: { headersTimeout: settings.headersTimeoutMs, connectionsCheckingInterval: 5_000, maxHeaderSize: 16 * 1024 },
+    http: {
+      headersTimeout: settings.headersTimeoutMs,
+      connectionsCheckingInterval: Math.min(5_000, settings.headersTimeoutMs / 2),
+      maxHeaderSize: 16 * 1024,
+    },
     frameworkErrors: (error, _request, reply) => void sendProblem(reply, error),
     clientErrorHandler: answerMalformed,
   });

@@ -134,7 +134,7 @@ function jsonOf(type: ValueType, value: PropertyValue): JsonValue {
   if (value === null || value === undefined) return null;
   switch (type.kind) {
     case "int64":
-      return String(value);
+      return (value as number | bigint).toString();
     case "timestamp":
       return new Date(value as number).toISOString();
     case "bytes":

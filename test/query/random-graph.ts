@@ -1,5 +1,5 @@
 // Random definitions, graphs and requests for the tests of queries.
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { EdgeModel, GraphModel, NodeModel, PropertyModel, ScalarType } from "../../src/model/definition.ts";
 import type { PropertyValue } from "../../src/model/filter.ts";
 import type { Comparisons, Condition, HopRequest, TraverseRequest } from "../../src/model/traversal.ts";

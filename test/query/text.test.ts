@@ -1,5 +1,5 @@
 // Requests printed as text and parsed again mean the same.
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { planTraversal } from "../../src/query/request.ts";
 import { formatQuery } from "../../src/query/text/format.ts";

@@ -1,5 +1,5 @@
 // Traversals against their naive twin: random definitions, graphs and requests, with a store that filters and with one that does not.
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Clock, Timers } from "../../src/core/clock.ts";
 import type { ContinueRequest, TraverseAnswer, TraverseRequest } from "../../src/model/traversal.ts";
@@ -97,7 +97,10 @@ describe("a traversal", () => {
         fc.integer({ min: 1, max: 30 }),
         async (scenario, filters, edges, scanned) => {
           const { queries, graph } = await open(scenario, filters);
-          const unlimited = { ...scenario.request, hops: scenario.request.hops!.map(({ limit: _, ...hop }) => hop) };
+          const unlimited = {
+            ...scenario.request,
+            hops: scenario.request.hops!.map(({ limit: _limit, ...hop }) => hop),
+          };
           const plan = planTraversal(unlimited, scenario.model, defaultTraversalLimits, nowMs);
           const expected = referenceTraversal(scenario.model, graph, plan);
           const found = scenario.request.hops!.map(() => new Set<string>());
