@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import type { Command } from "commander";
+import { systemClock } from "../core/clock.ts";
 import { RdgError } from "../core/errors.ts";
 import { print, say } from "./output.ts";
 
@@ -31,12 +32,22 @@ const fromView = job(view, { window: "1s" }).emit((e) => [
 export default defineGraph("views", { jobs: [fromView] });
 `;
 
-const sampleEvents = `{"userId":"ada","pageId":"home","deviceId":"laptop","at":"2026-01-01T10:00:00Z"}
-{"userId":"ada","pageId":"docs","deviceId":"laptop","at":"2026-01-01T10:01:00Z"}
-{"userId":"bob","pageId":"docs","deviceId":"phone","at":"2026-01-01T10:02:00Z"}
-{"userId":"bob","pageId":"pricing","deviceId":"phone","at":"2026-01-01T10:03:00Z"}
-{"userId":"cem","pageId":"pricing","at":"2026-01-01T10:04:00Z"}
-`;
+const sampleViews = [
+  { userId: "ada", pageId: "home", deviceId: "laptop" },
+  { userId: "ada", pageId: "docs", deviceId: "laptop" },
+  { userId: "bob", pageId: "docs", deviceId: "phone" },
+  { userId: "bob", pageId: "pricing", deviceId: "phone" },
+  { userId: "cem", pageId: "pricing" },
+];
+
+/** A line per view, a minute apart and up to now: older ones would soon be past the definition's ttl. */
+function sampleEvents(nowMs: number): string {
+  const lines = sampleViews.map((view, i) => {
+    const at = new Date(nowMs - (sampleViews.length - i) * 60_000).toISOString();
+    return `${JSON.stringify({ ...view, at })}\n`;
+  });
+  return lines.join("");
+}
 
 const readme = `# A graph of views
 
@@ -74,7 +85,7 @@ export function addInitCommand(program: Command): void {
       };
       writeFileSync(join(path, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
       writeFileSync(join(path, "graph.ts"), definition);
-      writeFileSync(join(path, "sample-events.ndjson"), sampleEvents);
+      writeFileSync(join(path, "sample-events.ndjson"), sampleEvents(systemClock.now()));
       writeFileSync(join(path, "README.md"), readme);
       writeFileSync(join(path, ".gitignore"), "node_modules/\n.rdg/\n");
       print(path);

@@ -23,6 +23,12 @@ const codeOfKind: Readonly<Record<ErrorKind, number>> = {
   internal: exitCodes.failure,
 };
 
+/** A reader that has enough, such as `head`, ends the command quietly. */
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(exitCodes.ok);
+  throw error;
+});
+
 /** Writes a line of data. */
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);

@@ -1,0 +1,132 @@
+// The streaming example end to end: events by HTTP until they are durable and in the graph, then traversals, then restarts.
+import { generatorDefaults, PlaybackGenerator } from "../examples/streaming/generator.ts";
+import { accountId, titleId } from "../examples/streaming/playback-event.ts";
+import { lineBytesMax } from "../examples/streaming/line-writer.ts";
+import { sendBodies } from "./http-load.ts";
+import { percentile } from "./percentile.ts";
+import { usageOf, usedBetween } from "./process-usage.ts";
+import { removeData, startStreamingServer, temporaryData, type StreamingServer } from "./streaming-server.ts";
+
+export interface EndToEndOptions {
+  readonly events: number;
+  readonly warmUp: number;
+  readonly inFlight: number;
+  readonly nodeFlags?: readonly string[];
+}
+
+const batch = 500;
+
+export async function endToEnd(options: EndToEndOptions): Promise<Record<string, unknown>> {
+  const data = await temporaryData();
+  const server = await startStreamingServer(data, options.nodeFlags);
+  let restarted: StreamingServer | undefined;
+  try {
+    const generator = new PlaybackGenerator({ startMs: Date.now() - 3_600_000 });
+    await sendBodies(server.url, "/v1/events/playback", bodiesOf(generator, options.warmUp), options.inFlight);
+    await server.settled();
+    const ingestion = await ingest(server, bodiesOf(generator, options.events), options);
+    const traversals = await traverse(server);
+    const memory = await memoryOf(server);
+    await server.stop("SIGTERM");
+    restarted = await startStreamingServer(data);
+    const cleanStartMs = restarted.startMs;
+    await restarted.stop("SIGKILL");
+    restarted = await startStreamingServer(data);
+    const crashStartMs = restarted.startMs;
+    return { ingestion, traversals, memory, restart: { cleanStartMs, crashStartMs } };
+  } finally {
+    await Promise.all([server, restarted].map((each) => each?.stop("SIGKILL")));
+    await removeData(data);
+  }
+}
+
+function bodiesOf(generator: PlaybackGenerator, events: number): Uint8Array[] {
+  const buffer = new Uint8Array(batch * lineBytesMax);
+  return Array.from({ length: Math.ceil(events / batch) }, () => buffer.slice(0, generator.write(buffer, 0, batch)));
+}
+
+async function ingest(
+  server: StreamingServer,
+  bodies: readonly Uint8Array[],
+  options: EndToEndOptions,
+): Promise<unknown> {
+  const before = [usageOf(server.pid), usageOf("self")] as const;
+  const startedMs = performance.now();
+  const load = await sendBodies(server.url, "/v1/events/playback", bodies, options.inFlight);
+  await server.settled();
+  const seconds = (performance.now() - startedMs) / 1000;
+  const used = usedBetween(before[0], usageOf(server.pid));
+  const loadUsed = usedBetween(before[1], usageOf("self"));
+  const events = bodies.length * batch;
+  const cpu = (cpuSeconds: number): number => Number(((cpuSeconds * 1e6) / events).toFixed(2));
+  return {
+    events,
+    eventsPerSecond: Math.round(events / seconds),
+    cpuUsPerEvent: {
+      all: cpu(used.cpuSeconds + loadUsed.cpuSeconds),
+      server: cpu(used.cpuSeconds),
+      load: cpu(loadUsed.cpuSeconds),
+    },
+    requestMs: percentiles(load.latenciesMs),
+    refused: load.refused,
+    bytesWrittenPerEvent: Math.round(used.writtenBytes / events),
+    residentBytes: used.residentBytes,
+  };
+}
+
+async function memoryOf(server: StreamingServer): Promise<unknown> {
+  const { store } = await server.status();
+  return { ...store, residentBytes: usageOf(server.pid).residentBytes };
+}
+
+/** One client, one request at a time. */
+async function traverse(server: StreamingServer): Promise<unknown> {
+  const accounts = generatorDefaults.accounts;
+  const oneHop = (i: number): unknown => ({
+    from: { type: "account", ids: [accountId(i % accounts)] },
+    hops: [{ edge: "uses", order: "latest", limit: 100 }],
+  });
+  const twoHops = (i: number): unknown => ({
+    from: { type: "account", ids: [accountId(i % accounts)] },
+    hops: [
+      { edge: "has_profile", limit: 50 },
+      { edge: "watched", order: "latest", limit: 50 },
+    ],
+  });
+  const heavy = (i: number): unknown => ({
+    from: { type: "title", ids: [titleId(i % 50)] },
+    hops: [
+      { edge: "watched", direction: "in", order: "latest", limit: 50 },
+      { edge: "watched", order: "latest", limit: 50 },
+    ],
+  });
+  return {
+    oneHop: await timed(server, oneHop),
+    twoHops: await timed(server, twoHops),
+    wideTwoHops: await timed(server, heavy),
+  };
+}
+
+async function timed(server: StreamingServer, requestOf: (i: number) => unknown): Promise<unknown> {
+  const url = new URL("/v1/traverse", server.url);
+  const headers = { "content-type": "application/json" };
+  const milliseconds: number[] = [];
+  let edges = 0;
+  for (let i = 0; i < 1500; i++) {
+    const body = JSON.stringify(requestOf(i * 7919));
+    const startedMs = performance.now();
+    const response = await fetch(url, { method: "POST", headers, body });
+    const text = await response.text();
+    if (!response.ok) throw new Error(text);
+    if (i < 500) continue;
+    milliseconds.push(performance.now() - startedMs);
+    const { levels } = JSON.parse(text) as { levels: { edges?: unknown[] }[] };
+    for (const level of levels) edges += level.edges?.length ?? 0;
+  }
+  return { overHttpMs: percentiles(Float64Array.from(milliseconds)), edgesMean: Math.round(edges / 1000) };
+}
+
+function percentiles(values: Float64Array): Record<string, number> {
+  const sorted = values.toSorted();
+  return { p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99), max: percentile(sorted, 1) };
+}
