@@ -242,7 +242,9 @@ const badLines: readonly (readonly [what: string, line: string | Uint8Array, cod
 ];
 
 describe("bad records", () => {
-  test.each(badLines)("%s", async (_, line, code, where) => {
+  const named = badLines.map(([what, line, code, where]) => ({ what, line, code, where }));
+
+  test.each(named)("$what", async ({ line, code, where }) => {
     const body = Buffer.concat([Buffer.from(`${order("c0")}\n`), Buffer.from(line), Buffer.from(`\n${order("c2")}\n`)]);
     const { problems, recordCount } = await problemsOf(body);
     expect(problems[0]).toEqual({

@@ -27,7 +27,7 @@ export interface GatewaySettings {
   readonly retryAfterMs: number;
 }
 
-export const gatewayDefaults: GatewaySettings = {
+const gatewayDefaults: GatewaySettings = {
   bodyBytesMax: 16_000_000,
   recordBytesMax: 1_048_576,
   recordsMax: 100_000,

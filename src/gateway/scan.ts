@@ -38,7 +38,7 @@ export function scanBoolean(b: Uint8Array, p: number, numbers: Float64Array, k: 
 }
 
 /** An integer of at most 15 digits. */
-export function scanInteger(b: Uint8Array, p: number, numbers: Float64Array, k: number): number {
+function scanInteger(b: Uint8Array, p: number, numbers: Float64Array, k: number): number {
   const negative = b[p] === 45;
   if (negative) p++;
   const first = p;

@@ -156,7 +156,7 @@ function plainProblem(reader: AvroNode, writer: AvroNode): string | undefined {
 }
 
 /** By the reader's name for the field, else by one of its aliases. */
-export function fieldFinder(writer: RecordNode): (field: AvroField) => AvroField | undefined {
+function fieldFinder(writer: RecordNode): (field: AvroField) => AvroField | undefined {
   const byName = new Map(writer.fields.map((field) => [field.name, field]));
   return (field) => {
     const alias = byName.has(field.name) ? field.name : field.aliases.find((name) => byName.has(name));
@@ -164,7 +164,7 @@ export function fieldFinder(writer: RecordNode): (field: AvroField) => AvroField
   };
 }
 
-export function sameName(reader: AvroNode, writer: AvroNode): boolean {
+function sameName(reader: AvroNode, writer: AvroNode): boolean {
   if (!("name" in reader) || !("name" in writer)) return true;
   return lastPart(reader.name) === lastPart(writer.name) || reader.aliases.includes(writer.name);
 }

@@ -4,7 +4,7 @@
 // the order of attributes, the spelling of names (always full). Two texts with the same canonical text are the same schema.
 import { RdgError } from "../../core/errors.ts";
 
-export const schemaBytesMax = 1024 * 1024;
+const schemaBytesMax = 1024 * 1024;
 const depthMax = 200;
 const branchesMax = 256;
 const namedTypesMax = 1000;
