@@ -69,6 +69,36 @@ describe("the merge window", () => {
     );
   });
 
+  it("orders int64 exactly where doubles cannot, in every pair of values and either order", () => {
+    const model = modelOfType("int64");
+    const window = createMergeWindow(model);
+    const values = [
+      null,
+      0,
+      2 ** 53 - 1,
+      2n ** 53n,
+      2n ** 53n + 1n,
+      -(2n ** 53n),
+      -(2n ** 53n) - 1n,
+      2n ** 63n - 1n,
+      2n ** 63n - 2n,
+    ];
+    const names = model.nodes[0]!.properties.filter(({ merge }) => merge !== "sum" && merge !== "union").map(
+      ({ name }) => name,
+    );
+    const updates = values.flatMap((a) =>
+      values.flatMap((b) =>
+        [a, b].map((value): Update => {
+          const properties = Object.fromEntries(names.map((name) => [name, value]));
+          return { kind: "node", type: "account", id: `${a} then ${b}`, timeMs: 1, operation: "upsert", properties };
+        }),
+      ),
+    );
+    fill(window, updates, model);
+    const graph = graphOfElements(model, rowsOf(window.take(), model));
+    expect(sorted(graph)).toEqual(sorted(graphOf(model, updates)));
+  });
+
   it("tells edges apart whose ends have the same hash", () => {
     expect(hashPair(594, 40)).toBe(hashPair(588, 86));
     const updates = [edgeBetween(594, 40), edgeBetween(588, 86), edgeBetween(594, 40)];
