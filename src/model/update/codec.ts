@@ -29,7 +29,7 @@ const lengthAt = 8;
 const headBytes = 24;
 const idBytesMax = 1024;
 
-export const decodedSizeBytesMaxDefault = 1024 * 1024 * 1024;
+const decodedSizeBytesMaxDefault = 1024 * 1024 * 1024;
 
 const someNotUpserted = 1;
 const firstSeenDiffers = 2;

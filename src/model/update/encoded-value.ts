@@ -16,7 +16,7 @@ import type { Int64 } from "./sink.ts";
 /** How a type's numbers are written: `integer` and `double` take 9 bytes, `byte` (boolean, enum) takes 2. */
 export type NumberEncoding = "integer" | "double" | "byte";
 
-export const encodedNumberBytesMax = 9;
+const encodedNumberBytesMax = 9;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
