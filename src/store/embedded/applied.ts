@@ -2,35 +2,60 @@
 import type { UpdateFrame } from "../../log/port.ts";
 import type { Position } from "../../model/position.ts";
 
+interface SourceState {
+  readonly source: string;
+  readonly offset: number;
+  readonly timestampMs: number;
+}
+
 export interface AppliedState {
-  readonly sources: readonly (readonly [string, number])[];
+  readonly sources: readonly SourceState[];
   readonly inputs: readonly Position[];
 }
 
 export class Applied {
-  /** Last applied offset per source. */
-  readonly sources = new Map<string, number>();
+  readonly #sources = new Map<string, SourceState>();
   readonly #inputs = new Map<string, Position>();
+
+  /** Last applied offset per source. */
+  get offsets(): ReadonlyMap<string, number> {
+    const applied = [...this.#sources.values()].filter(({ offset }) => offset >= 0);
+    return new Map(applied.map(({ source, offset }) => [source, offset]));
+  }
 
   get inputs(): readonly Position[] {
     return [...this.#inputs.values()];
   }
 
-  has(frame: UpdateFrame): boolean {
-    return frame.offset <= (this.sources.get(frame.source) ?? -1);
+  /** The time of publication up to which every source was applied; -Infinity before the first frame. */
+  get timestampMs(): number {
+    if (this.#sources.size === 0) return -Infinity;
+    let oldestMs = Infinity;
+    for (const { timestampMs } of this.#sources.values()) oldestMs = Math.min(oldestMs, timestampMs);
+    return oldestMs;
   }
 
-  add(frame: UpdateFrame): void {
-    this.sources.set(frame.source, frame.offset);
-    for (const input of frame.inputs) this.#inputs.set(`${input.topic}/${input.partition}`, input);
+  has({ source, offset }: UpdateFrame): boolean {
+    return offset <= (this.#sources.get(source)?.offset ?? -1);
+  }
+
+  add({ source, offset, timestampMs, inputs }: UpdateFrame): void {
+    this.#sources.set(source, { source, offset, timestampMs });
+    for (const input of inputs) this.#inputs.set(`${input.topic}/${input.partition}`, input);
+  }
+
+  /** The source has reached this time, though the frame was not taken. */
+  reach({ source, timestampMs }: UpdateFrame): void {
+    const offset = this.#sources.get(source)?.offset ?? -1;
+    this.#sources.set(source, { source, offset, timestampMs });
   }
 
   state(): AppliedState {
-    return { sources: [...this.sources], inputs: this.inputs };
+    return { sources: [...this.#sources.values()], inputs: this.inputs };
   }
 
   restore({ sources, inputs }: AppliedState): void {
-    for (const [source, offset] of sources) this.sources.set(source, offset);
+    for (const state of sources) this.#sources.set(state.source, state);
     for (const input of inputs) this.#inputs.set(`${input.topic}/${input.partition}`, input);
   }
 }

@@ -7,7 +7,6 @@ import type { EdgeType } from "./edge-type.ts";
 import type { ElementType } from "./element-type.ts";
 import type { Graph } from "./graph.ts";
 import type { NodeType } from "./node-type.ts";
-import type { Pacer } from "./pacer.ts";
 import { rowShift } from "./rows.ts";
 
 const sliceRows = 256;
@@ -15,15 +14,20 @@ const sliceRows = 256;
 const sliceCopiedBytesMax = 4 << 20;
 const noRows = new Uint32Array(0);
 
-/** Applies a batch that `assertFits` has accepted. */
-export async function applyBatch(graph: Graph, batch: UpdateBatch, pacer: Pacer): Promise<void> {
+/** Applies a batch that `assertFits` has accepted. Asks after each slice what to wait for before the next one. */
+export async function applyBatch(
+  graph: Graph,
+  batch: UpdateBatch,
+  between: () => Promise<void> | undefined,
+): Promise<void> {
   const nodeRows = graph.nodes.map(() => noRows);
   for (const columns of batch.nodes) {
     const rows = new Uint32Array(columns.count);
     nodeRows[columns.type] = rows;
     for (let start = 0; start < columns.count;) {
       start = applyNodes(graph, graph.nodes[columns.type]!, columns, rows, start);
-      if (pacer.isDue) await pacer.pause();
+      const wait = between();
+      if (wait !== undefined) await wait;
     }
   }
   const edgeRows = new Uint32Array(batch.edges.reduce((most, { count }) => Math.max(most, count), 0));
@@ -33,7 +37,8 @@ export async function applyBatch(graph: Graph, batch: UpdateBatch, pacer: Pacer)
     const toRows = nodeRows[type.to.index]!;
     for (let start = 0; start < columns.count;) {
       start = applyEdges(graph, type, columns, fromRows, toRows, edgeRows, start);
-      if (pacer.isDue) await pacer.pause();
+      const wait = between();
+      if (wait !== undefined) await wait;
     }
   }
 }

@@ -15,6 +15,8 @@ import { rowMask, rowShift } from "./rows.ts";
 export const idAt = 0;
 const holdersAt = 1;
 const idHeaderBytes = 6;
+/** In place of the number of holders. */
+const unlinked = 0xffffffff;
 
 export class NodeType extends ElementType {
   readonly table: HashTable;
@@ -59,6 +61,12 @@ export class NodeType extends ElementType {
     const reference = this.rows.word(row, idAt);
     const { bytes, start, end } = this.idBytes(row);
     this.table.remove(hashBytes(bytes, start, end), reference);
+    this.rows.setWord(row, holdersAt, unlinked);
+  }
+
+  /** Whether there is no node in the row: it is free, or waits to be. */
+  isGone(row: number): boolean {
+    return this.rows.isFree(row) || this.holders(row) === unlinked;
   }
 
   free(row: number): void {

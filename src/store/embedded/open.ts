@@ -1,30 +1,26 @@
-// Opens the embedded store of a folder.
-import { type Clock, type Timers } from "../../core/clock.ts";
+// Opens the embedded store of a folder: from its newest intact checkpoint, or empty. The caller then replays what the log has behind `applied()`.
+import type { Clock, Timers } from "../../core/clock.ts";
+import type { RdgError } from "../../core/errors.ts";
 import { systemTurns, type Turns } from "../../core/turns.ts";
 import type { GraphModel } from "../../model/definition.ts";
-import { Applied } from "./applied.ts";
-import { Graph } from "./graph.ts";
-import { EmbeddedStore } from "./store.ts";
-
-export interface EmbeddedStoreSettings {
-  /** At so many bytes in use `apply` rejects with `memory_budget`. */
-  readonly memoryMaxBytes: number;
-  /** A checkpoint is written when so many bytes of frames were applied since the last one: bounds the replay of a restart. */
-  readonly checkpointDebtMaxBytes: number;
-}
+import { restore } from "./checkpoint-read.ts";
+import { EmbeddedStore, type EmbeddedStoreSettings } from "./store.ts";
 
 export interface EmbeddedStoreOptions {
+  /** Made when it is not there. One process at a time: the data folder's lock is the log's. */
   readonly folder: string;
   readonly model: GraphModel;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly turns?: Turns;
   readonly settings: EmbeddedStoreSettings;
+  /** Told of what the store got over by itself: a damaged checkpoint passed over, one of another definition, one that could not be written. */
+  readonly notice?: (error: RdgError) => void;
 }
 
+/** @throws RdgError corrupt: `checkpoint_damaged` when there are checkpoints and none is intact, `checkpoint_format_unknown` */
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
-  const { model, clock, turns = systemTurns, settings } = options;
-  const graph = new Graph(model);
-  graph.create();
-  return new EmbeddedStore({ graph, applied: new Applied(), clock, turns, memoryMaxBytes: settings.memoryMaxBytes });
+  const { folder, model, clock, timers, turns = systemTurns, settings, notice = () => undefined } = options;
+  const restored = await restore(folder, model, notice);
+  return new EmbeddedStore({ folder, restored, clock, timers, turns, settings, notice });
 }

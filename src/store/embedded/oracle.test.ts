@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const settings = { memoryMaxBytes: 1e9, checkpointDebtMaxBytes: 1e9 };
+const settings = { memoryMaxBytes: 1e9, checkpointDebtMaxBytes: Number.MAX_SAFE_INTEGER };
 
 function emptyStore(clock = new TestClock()): Promise<Store> {
   const options = {

@@ -19,7 +19,7 @@ export async function* scanGraph(
     for (let row = 0; row < type.rows.count; row++) {
       signal?.throwIfAborted();
       if (pacer.isDue) await pacer.pause();
-      if (type.rows.isFree(row) || !type.isVisible(row, clock.now())) continue;
+      if (type.isGone(row) || !type.isVisible(row, clock.now())) continue;
       yield { kind: "node", type: type.index, id: type.id(row), ...elementRow(type, row, select) };
     }
   }

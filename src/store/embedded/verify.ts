@@ -20,7 +20,7 @@ export async function* verifyGraph(
     for (let row = 0; row < type.rows.count; row++) {
       signal?.throwIfAborted();
       if (pacer.isDue) await pacer.pause();
-      if (!type.rows.isFree(row)) yield* verifyNode(graph, type, row);
+      if (!type.isGone(row)) yield* verifyNode(graph, type, row);
     }
   }
   for (const type of graph.edges) {
