@@ -1,5 +1,5 @@
 // Random appends, commits, retries, write failures, kills and power cuts on a simulated disk: whatever was acknowledged is there once, in order, at its position.
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { ManualTime } from "../../../test/log/manual-time.ts";
 import { type Fault, type Operation, SimulatedDisk } from "../../../test/log/simulated-disk.ts";
