@@ -1,20 +1,16 @@
 // The public entry point of RDG for programs that define, run or embed a graph.
 export { RdgError, type ErrorDetails, type ErrorKind } from "./core/errors.ts";
 export type { GraphModel } from "./model/definition.ts";
-export { edge, event, node, sideInput } from "./model/define/declaration.ts";
-export type {
-  AnyEdge,
-  AnyEvent,
-  AnyNode,
-  AnySideInput,
-  Duration,
-  EdgeDef,
-  EventDef,
-  EventOptions,
-  Lookup,
-  NodeDef,
-  SideInputDef,
-} from "./model/define/declaration.ts";
+export type { AnyEdge, AnyEvent, AnyNode, AnySideInput, Duration } from "./model/define/declaration.ts";
+export { edge, node, type EdgeDef, type NodeDef } from "./model/define/element.ts";
+export {
+  event,
+  sideInput,
+  type EventDef,
+  type EventOptions,
+  type Lookup,
+  type SideInputDef,
+} from "./model/define/event.ts";
 export type {
   ArrayExpr,
   BooleanExpr,

@@ -1,7 +1,8 @@
 // Each kind of change, alone, with its class.
 import { expect, test } from "vitest";
 import { classifyChange, worstClass, type ChangeClass } from "./change.ts";
-import { edge, event, node, sideInput } from "./define/declaration.ts";
+import { edge, node } from "./define/element.ts";
+import { event, sideInput } from "./define/event.ts";
 import { t } from "./define/field.ts";
 import { defineGraph, type GraphOptions } from "./define/graph.ts";
 import { job, type JobOptions } from "./define/job.ts";

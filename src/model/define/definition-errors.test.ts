@@ -1,7 +1,8 @@
 // Every way to get a definition wrong: its code, where it is, and that a remedy is named. Mostly what JavaScript users meet; the compiler refuses most of it.
 import { expect, test } from "vitest";
 import { RdgError } from "../../core/errors.ts";
-import { edge, event, node, sideInput } from "./declaration.ts";
+import { edge, node } from "./element.ts";
+import { event, sideInput } from "./event.ts";
 import { t } from "./field.ts";
 import { count, when } from "./functions.ts";
 import { defineGraph } from "./graph.ts";

@@ -11,7 +11,8 @@ import streaming, {
 import type { GraphModel, JobModel, ValueType } from "../definition.ts";
 import { canonicalJson } from "../fingerprint.ts";
 import type { Emit, Expression } from "../plan.ts";
-import { edge, event, node, sideInput } from "./declaration.ts";
+import { edge, node } from "./element.ts";
+import { event, sideInput } from "./event.ts";
 import { t } from "./field.ts";
 import { count, when } from "./functions.ts";
 import { defineGraph, isGraph, loadGraph } from "./graph.ts";

@@ -14,15 +14,13 @@ import {
 import {
   declarationOf,
   durationMs,
-  lookupData,
   type AnyEdge,
   type AnyEvent,
   type AnyNode,
   type AnySideInput,
   type Duration,
-  type EventDef,
-  type Lookup,
 } from "./declaration.ts";
+import { lookupData, type EventDef, type Lookup } from "./event.ts";
 import { rowOf, updatesOf } from "./expression-object.ts";
 import type { Condition, Row } from "./expression.ts";
 import type { EventFields, Value } from "./field.ts";

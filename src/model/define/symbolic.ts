@@ -6,9 +6,7 @@ import type { FunctionName } from "../plan.ts";
 export type SymbolicScope =
   | { readonly kind: "event"; readonly token: object }
   | { readonly kind: "side"; readonly token: object; readonly alias: string }
-  | { readonly kind: "item"; readonly token: object }
-  /** Properties of a node or edge, in the filter of a traversal. */
-  | { readonly kind: "properties"; readonly token: object };
+  | { readonly kind: "item"; readonly token: object };
 
 export type Symbolic =
   | {
