@@ -2,6 +2,7 @@
 // Prints one JSON line per form of the bodies: CPU microseconds per event, buffers handed over included.
 //   node --conditions=rdg-source bench/transcode.ts [events] [partitions]
 import { seededRandom } from "../src/core/random.ts";
+import { createOutputs } from "../src/gateway/record-output.ts";
 import { Transcoder } from "../src/gateway/transcoder.ts";
 import type { FieldModel } from "../src/model/value-type.ts";
 
@@ -49,7 +50,7 @@ const transcoder = new Transcoder({
   key: "accountId",
   time: "at",
   schemaId: 1,
-  partitions,
+  outputs: createOutputs(partitions, false),
   recordBytesMax: 1_048_576,
   recordsMax: 100_000,
 });

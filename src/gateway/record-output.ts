@@ -3,9 +3,14 @@
 import type { RecordBatch } from "../log/port.ts";
 
 /** Buffers larger than this are given up after the request that needed them. */
-const keptBytesMax = 4 * 1024 * 1024;
-const initialBytes = 64 * 1024;
-const initialRecords = 1024;
+const keptBytesMax = 1024 * 1024;
+const initialBytes = 4 * 1024;
+const initialRecords = 64;
+
+/** One per partition. @param keyed whether records come with their keys (compacted topics) */
+export function createOutputs(partitions: number, keyed: boolean): readonly RecordOutput[] {
+  return Array.from({ length: partitions }, () => new RecordOutput(keyed));
+}
 
 export class RecordOutput {
   bytes = new Uint8Array(initialBytes);

@@ -2,6 +2,7 @@
 import type { EventModel, GraphModel, SideInputModel } from "../model/definition.ts";
 import type { SchemaRegistry } from "../schemas/port.ts";
 import { ForeignSchemas } from "./foreign-schemas.ts";
+import { type RecordOutput, createOutputs } from "./record-output.ts";
 import { Transcoder } from "./transcoder.ts";
 
 /** Counts since the gateway was created. A repeated request (idempotency key) counts its records as repeated, not as accepted. */
@@ -45,16 +46,16 @@ export class Target {
     own: { readonly id: number; readonly schema: string },
     registry: SchemaRegistry,
     limits: TargetLimits,
+    outputs: readonly RecordOutput[],
   ) {
     this.kind = kind;
     this.name = model.name;
     this.topic = topicOf(kind, model.name);
     const { fields, key } = model;
-    const partitions = "partitions" in model ? model.partitions : inputPartitions;
     const time = "time" in model ? model.time : undefined;
-    this.transcoder = new Transcoder({ fields, key, time, schemaId: own.id, partitions, ...limits });
+    this.transcoder = new Transcoder({ fields, key, time, schemaId: own.id, outputs, ...limits });
     this.foreign = new ForeignSchemas(registry, fields, own.schema);
-    this.#partitions = Array.from({ length: partitions }, () => ({ accepted: 0, bytes: 0, repeated: 0 }));
+    this.#partitions = outputs.map(() => ({ accepted: 0, bytes: 0, repeated: 0 }));
   }
 
   count(partition: number, records: number, bytes: number, repeated: boolean): void {
@@ -86,11 +87,15 @@ export async function createTargets(
 ): Promise<ReadonlyMap<string, Target>> {
   const bySubject = new Map(schemas.map(({ subject, schema }) => [subject, schema]));
   const targets = new Map<string, Target>();
+  // Shared by all targets: a body is transcoded and taken without a pause.
+  const eventOutputs = createOutputs(Math.max(1, ...model.events.map(({ partitions }) => partitions)), false);
+  const inputOutputs = createOutputs(inputPartitions, true);
   const create = async (kind: "event" | "input", declared: EventModel | SideInputModel): Promise<void> => {
     const topic = topicOf(kind, declared.name);
     const schema = bySubject.get(`${topic}-value`)!;
     const { id } = await registry.register(`${topic}-value`, schema);
-    targets.set(topic, new Target(kind, declared, { id, schema }, registry, limits));
+    const outputs = "partitions" in declared ? eventOutputs.slice(0, declared.partitions) : inputOutputs;
+    targets.set(topic, new Target(kind, declared, { id, schema }, registry, limits, outputs));
   };
   for (const event of model.events) await create("event", event);
   for (const input of model.sideInputs) await create("input", input);

@@ -7,6 +7,7 @@ import { validateRecord } from "../model/avro/json-record.ts";
 import { compileRecordEncoder, timestampOf } from "../model/avro/record-encoder.ts";
 import type { FieldModel, ValueType } from "../model/value-type.ts";
 import { partitionOf } from "./partitioner.ts";
+import { createOutputs } from "./record-output.ts";
 import { Transcoder } from "./transcoder.ts";
 
 const schemaId = 0x01020384;
@@ -71,7 +72,15 @@ function readNaively(
 
 function transcoderOf({ fields, isEvent }: Definition): Transcoder {
   const time = isEvent ? "time" : undefined;
-  return new Transcoder({ fields, key: "key", time, schemaId, partitions, recordBytesMax: 1 << 20, recordsMax: 1000 });
+  return new Transcoder({
+    fields,
+    key: "key",
+    time,
+    schemaId,
+    outputs: createOutputs(partitions, !isEvent),
+    recordBytesMax: 1 << 20,
+    recordsMax: 1000,
+  });
 }
 
 function outcomeOf(transcoder: Transcoder, { findings }: ReturnType<Transcoder["readLines"]>): Outcome {

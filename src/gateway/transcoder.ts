@@ -5,16 +5,15 @@ import { RdgError } from "../core/errors.ts";
 import { keyBytesMax, textBytesMax } from "../model/avro/json-values.ts";
 import { type Finding, Findings } from "./findings.ts";
 import { type IntakeOptions, RecordIntake } from "./record-intake.ts";
-import { RecordOutput } from "./record-output.ts";
+import type { RecordOutput } from "./record-output.ts";
 import { skipBlanks } from "./scan.ts";
 import { type FastRecord, compileFastRecord } from "./transcoder-source.ts";
 
 export interface TranscoderOptions extends IntakeOptions {
-  readonly partitions: number;
+  /** One per partition. May be shared with other transcoders: whoever transcodes takes or resets them before anybody does so again. */
+  readonly outputs: readonly RecordOutput[];
   readonly recordBytesMax: number;
   readonly recordsMax: number;
-  /** For tests: every record takes the slow path. */
-  readonly slowOnly?: boolean;
 }
 
 const newline = 10;
@@ -22,7 +21,6 @@ const newline = 10;
 const noNewline = 32;
 
 export class Transcoder {
-  /** By partition; whoever transcodes takes or resets them before the next request. */
   readonly outputs: readonly RecordOutput[];
   readonly intake: RecordIntake;
   readonly #options: TranscoderOptions;
@@ -33,9 +31,9 @@ export class Transcoder {
     this.#options = options;
     // A text within a record is never longer than the record, so the fast path need not look at the bound on texts.
     this.#bytesMax = Math.min(options.recordBytesMax, textBytesMax);
-    this.outputs = Array.from({ length: options.partitions }, () => new RecordOutput(options.time === undefined));
+    this.outputs = options.outputs;
     this.intake = new RecordIntake(options, this.outputs);
-    this.#fast = options.slowOnly === true ? undefined : compileFastRecord({ ...options, keyBytesMax });
+    this.#fast = compileFastRecord({ ...options, keyBytesMax });
   }
 
   get recordBytesMax(): number {

@@ -1,8 +1,8 @@
 // The embedded registry: ids, versions, deletion, compatibility; what its file survives and what it refuses; the bytes of the file.
-import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { SchemaRegistry } from "../port.ts";
 import { openEmbeddedRegistry } from "./registry.ts";
 
@@ -255,6 +255,21 @@ test("history is dropped when it outweighs the state", async () => {
   expect((await readFile(file())).length).toBeLessThan(before / 10);
   expect(await registry.compatibility("s")).toBe("NONE");
   expect(await registry.byId(1)).toBe(one);
+});
+
+test("after a failed sync nothing is taken until the file is read again", async () => {
+  await registry.register("s", one);
+  const any = await open(file(), "r");
+  const prototype = Object.getPrototypeOf(any) as typeof any;
+  await any.close();
+  const datasync = vi.spyOn(prototype, "datasync").mockRejectedValueOnce(new Error("EIO"));
+  const failure = { kind: "unavailable", code: "registry_file_failed" };
+  await expect(registry.register("s", two)).rejects.toMatchObject(failure);
+  datasync.mockRestore();
+  await expect(registry.register("t", one)).rejects.toMatchObject(failure);
+  expect(await registry.versions("s")).toEqual([1]);
+  await reopen();
+  expect(await registry.register("s", two)).toMatchObject({ version: 2, id: 2 });
 });
 
 test("a closed registry says so", async () => {
