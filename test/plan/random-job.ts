@@ -123,7 +123,7 @@ export class RandomJob {
     const kind = this.pick(["array", "map", "record", "record"] as const);
     if (kind === "array") return { kind, item: this.type(depth - 1) };
     if (kind === "map") return { kind, value: this.type(depth - 1) };
-    return { kind, fields: this.fields(depth - 1, this.below(4)) };
+    return { kind, fields: this.fields(depth - 1, 1 + this.below(3)) };
   }
 
   private properties(eventFields: readonly FieldModel[]): PropertyModel[] {
@@ -228,11 +228,23 @@ export class RandomJob {
           return { property: name, value: this.expression({ kind: "array", item: type }, 2) };
         }
         if (this.chance(10)) return { property: name, value: { kind: "null", type } };
-        return { property: name, value: this.expression(type, 3) };
+        return { property: name, value: this.fitting(type, 3) };
       });
   }
 
   // --- expressions -------------------------------------------------------------------------------------------------
+
+  /** Of the type, or of one that is widened to it. */
+  private fitting(type: ValueType, depth: number): Expression {
+    if (!this.chance(5)) return this.expression(type, depth);
+    if (type.kind === "string") return this.expression({ kind: "enum", symbols }, depth);
+    if (type.kind === "int64" || type.kind === "double") return this.expression({ kind: "int32" }, depth);
+    if (type.kind === "enum") {
+      const fewer = type.symbols.slice(0, 1 + this.below(type.symbols.length));
+      return this.expression({ kind: "enum", symbols: fewer }, depth);
+    }
+    return this.expression(type, depth);
+  }
 
   expression(type: ValueType, depth: number): Expression {
     const fields = this.everyField().filter((field) => JSON.stringify(field.type) === JSON.stringify(type));
@@ -246,7 +258,7 @@ export class RandomJob {
 
   private compound(type: ValueType, depth: number): Expression {
     const of = (kind: Exclude<ScalarType["kind"], "enum">): Expression => this.expression({ kind }, depth);
-    const same = (): Expression => (this.chance(8) ? { kind: "null", type } : this.expression(type, depth));
+    const same = (): Expression => (this.chance(8) ? { kind: "null", type } : this.fitting(type, depth));
     const make = (name: FunctionName, ...args: Expression[]): Expression => call(name, type, ...args);
     const choices: (() => Expression)[] = [
       () => make("orElse", same(), same()),
@@ -326,6 +338,7 @@ export class RandomJob {
       },
       () => make(this.pick(["and", "or"] as const), ...Array.from({ length: this.below(4) }, condition)),
       () => make("not", condition()),
+      () => make("equals", this.expression({ kind: "enum", symbols }, depth), this.fitting({ kind: "string" }, depth)),
       () =>
         make(
           this.pick(["startsWith", "endsWith", "contains"] as const),

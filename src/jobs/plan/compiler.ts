@@ -115,10 +115,12 @@ function generate(model: GraphModel, job: JobModel, emits: readonly Emit[], even
   code.block("function emit(sink)", () => {
     code.line("if (sink !== bound) bind(sink);");
     code.line("const b = lastBytes, time = found.timeMs;");
-    code.line("let emitted = 0, skipped = 0;");
     code.line("scratch.length = 0;");
     writeSteps(model, job, compiler, head, inputs);
-    emit.check(emits, "emit");
+    const { part } = compiler.around(() => emit.check(emits, "emit"));
+    if (emit.countsItems) code.line("let items = 0;");
+    code.place(part);
+    code.line("let emitted = 0, skipped = 0;");
     emit.write(emits, "emit");
     code.line("counts.emitted += emitted;");
     code.line("counts.skipped += skipped;");

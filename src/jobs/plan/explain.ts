@@ -3,7 +3,7 @@ import { describeError } from "../../core/errors.ts";
 import { keyBytesMax } from "../../model/avro/json-values.ts";
 import type { EventModel } from "../../model/definition.ts";
 import { decodeRecord } from "./decode.ts";
-import { idTooLong, malformedRecord, resultCodes, timeInFuture } from "./result.ts";
+import { idTooLong, malformedRecord, nestedItemsMax, resultCodes, timeInFuture, tooManyItems } from "./result.ts";
 
 export function explainResult(
   result: number,
@@ -20,6 +20,8 @@ export function explainResult(
     }
     case idTooLong:
       return `An id that the job computes from the event is longer than ${keyBytesMax} bytes.`;
+    case tooManyItems:
+      return `Nested arrays of the event hold more than ${nestedItemsMax} items in all.`;
     default:
       return `The event is ${resultCodes[result] ?? "unknown"}.`;
   }

@@ -7,6 +7,7 @@ import { eventOf } from "./compiler.ts";
 import type { RecordValue } from "./decode.ts";
 import { applyFunction } from "./functions.ts";
 import { canonicalInt64 } from "./functions/arithmetic.ts";
+import { nestedItemsMax } from "./result.ts";
 
 /** One update: `ids` holds a node's id, or an edge's from and to. */
 export interface PlainUpdate {
@@ -22,7 +23,7 @@ export interface PlainUpdate {
 export type Interpreted =
   | { readonly kind: "mapped"; readonly updates: readonly PlainUpdate[]; readonly skipped: number }
   | { readonly kind: "filtered" }
-  | { readonly kind: "quarantined"; readonly cause: "time_in_future" | "id_too_long" };
+  | { readonly kind: "quarantined"; readonly cause: "time_in_future" | "id_too_long" | "too_many_items" };
 
 /** The row of a side input as of the event's receipt. */
 export type FindRow = (input: string, key: string) => RecordValue | undefined;
@@ -46,7 +47,7 @@ export function interpretJob(
     }
   }
   run.emit(job.output.kind === "emit" ? job.output.emit : []);
-  if (run.idTooLong) return { kind: "quarantined", cause: "id_too_long" };
+  if (run.cause !== undefined) return { kind: "quarantined", cause: run.cause };
   return { kind: "mapped", updates: run.updates, skipped: run.skipped };
 }
 
@@ -59,7 +60,9 @@ class Run {
   private items: readonly PropertyValue[] = [];
   readonly updates: PlainUpdate[] = [];
   skipped = 0;
-  idTooLong = false;
+  /** The first reason to quarantine the event; nothing is done any more behind it. */
+  cause: "id_too_long" | "too_many_items" | undefined;
+  private nestedItems = 0;
 
   constructor(model: GraphModel, event: RecordValue, timeMs: number) {
     this.model = model;
@@ -90,7 +93,7 @@ class Run {
   }
 
   emit(emits: readonly Emit[]): void {
-    for (const emit of emits) this.emitOne(emit);
+    for (const emit of emits) if (this.cause === undefined) this.emitOne(emit);
   }
 
   private emitOne(emit: Emit): void {
@@ -108,6 +111,8 @@ class Run {
         const outer = this.items;
         for (const item of (this.evaluate(emit.array) ?? []) as readonly PropertyValue[]) {
           if (item === undefined || item === null) continue;
+          if (outer.length > 0) this.countItem();
+          if (this.cause !== undefined) break;
           this.items = [item, ...outer];
           this.emit(emit.emit);
         }
@@ -127,7 +132,10 @@ class Run {
       this.skipped++;
       return;
     }
-    if (ids.some((id) => Buffer.byteLength(id as string) > keyBytesMax)) this.idTooLong = true;
+    if (ids.some((id) => Buffer.byteLength(id as string) > keyBytesMax)) {
+      this.cause = "id_too_long";
+      return;
+    }
     const properties = "properties" in emit ? emit.properties : [];
     this.updates.push({
       kind: emit.kind,
@@ -138,13 +146,20 @@ class Run {
     });
   }
 
+  private countItem(): void {
+    this.nestedItems++;
+    if (this.nestedItems > nestedItemsMax) this.cause = "too_many_items";
+  }
+
   private contribute(contribution: Contribution, properties: readonly PropertyModel[]): PlainUpdate["properties"] {
     const property = properties.findIndex((each) => each.name === contribution.property);
     const value = this.evaluate(contribution.value);
     const { merge } = properties[property]!;
     if (value === undefined || (merge === "sum" && value === null)) return [];
-    const values = merge === "union" && Array.isArray(value) ? (value as readonly PropertyValue[]) : [value];
-    return values.map((each) => ({ property, value: each }));
+    const values = merge === "union" && Array.isArray(value) ? (value as readonly PropertyValue[]) : undefined;
+    if (values === undefined) return [{ property, value }];
+    if (this.items.length > 0) values.forEach(() => this.countItem());
+    return values.map((item) => ({ property, value: item }));
   }
 }
 

@@ -14,8 +14,14 @@ export const idTooLong = 5;
 export const functionFailed = 6;
 /** `map` jobs: the function returned what is no update of the job's types. */
 export const badUpdate = 7;
+/** Arrays within `each` hold more than `nestedItemsMax` items. */
+export const tooManyItems = 8;
 
-export const quarantineFrom = malformedRecord;
+/**
+ * One event passes over at most so many items inside an `each`: those of inner `each`, and of arrays contributed to sets. The product of a few arrays
+ * would otherwise keep a job busy for ever. What is not nested is bounded by the arrays' own size.
+ */
+export const nestedItemsMax = 100_000;
 
 /** By result: the stable code that counters, quarantine records and errors carry. */
 export const resultCodes = [
@@ -27,6 +33,7 @@ export const resultCodes = [
   "id_too_long",
   "function_failed",
   "bad_update",
+  "too_many_items",
 ] as const;
 
 export type ResultCode = (typeof resultCodes)[number];

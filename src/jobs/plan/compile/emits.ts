@@ -3,7 +3,7 @@ import { keyBytesMax } from "../../../model/avro/json-values.ts";
 import type { GraphModel, PropertyModel, ValueType } from "../../../model/definition.ts";
 import type { Contribution, Emit, Expression } from "../../../model/plan.ts";
 import { propertyFormOf, storageClassOf } from "../../../model/update/batch.ts";
-import { idTooLong } from "../result.ts";
+import { idTooLong, nestedItemsMax, tooManyItems } from "../result.ts";
 import type { ExpressionCompiler } from "./expressions.ts";
 import { typeName } from "./expressions.ts";
 import { itemLayoutOf } from "./layout.ts";
@@ -21,7 +21,10 @@ export class EmitCompiler {
   /** Module level of the generated source: functions and Int32Arrays of items. */
   private readonly functions: Source;
   private readonly itemWalks = new Map<string, string>();
+  /** Loops around the code that is being written. */
   private depth = 0;
+  /** Whether the first pass uses the variable `items`. */
+  countsItems = false;
   /** Variables of sinks, by name, and where the sink has them. */
   readonly sinks = new Map<string, string>();
 
@@ -44,10 +47,12 @@ export class EmitCompiler {
     switch (emit.kind) {
       case "upsertNode":
       case "removeNode":
-        return this.checkIds([this.id(emit.id)]);
+        this.checkIds([this.id(emit.id)]);
+        return this.checkItems(emit, this.model.nodes, [emit.id], place);
       case "upsertEdge":
       case "removeEdge":
-        return this.checkIds([this.id(emit.from), this.id(emit.to)]);
+        this.checkIds([this.id(emit.from), this.id(emit.to)]);
+        return this.checkItems(emit, this.model.edges, [emit.from, emit.to], place);
       case "when": {
         const { part } = compiler.apart(() => this.check(emit.emit, `${place}.emit`));
         if (part.empty) return;
@@ -55,9 +60,15 @@ export class EmitCompiler {
         return compiler.code.block(`if (${chosen})`, () => compiler.code.place(part));
       }
       case "each": {
-        const { part } = compiler.apart(() => this.each(emit, place, () => this.check(emit.emit, `${place}.emit`)));
-        if (!part.mentions(`return ${idTooLong};`)) return;
-        if (!lengthIsBoundedByArray(emit)) return compiler.code.place(part);
+        const { part } = compiler.apart(() => {
+          this.each(emit, place, () => {
+            this.countItem(1);
+            this.check(emit.emit, `${place}.emit`);
+          });
+        });
+        if (!part.mentions(" return ")) return;
+        if (part.mentions(` return ${tooManyItems};`) || !lengthIsBoundedByArray(emit))
+          return compiler.code.place(part);
         const { has, start, end } = this.array(emit.array);
         const large = and(has, `${end} - ${start} > ${keyBytesMax}`);
         return compiler.code.block(`if (${large})`, () => compiler.code.place(part));
@@ -77,6 +88,36 @@ export class EmitCompiler {
     });
     const refused = or(...tooLong);
     if (refused !== "false") this.compiler.code.line(`if (${refused}) return ${idTooLong};`);
+  }
+
+  /** Counts the items that an upsert within `each` contributes to sets. */
+  private checkItems(
+    emit: Exclude<Emit, { kind: "each" | "when" }>,
+    types: readonly { readonly name: string; readonly properties: readonly PropertyModel[] }[],
+    idExpressions: readonly Expression[],
+    place: string,
+  ): void {
+    if (this.depth === 0 || !("properties" in emit)) return;
+    const { compiler } = this;
+    const { properties } = types[indexOfType(types, emit.type, place)]!;
+    const sets = new Set(properties.filter(({ merge }) => merge === "union").map(({ name }) => name));
+    const { part } = compiler.apart(() => {
+      for (const { property, value } of emit.properties) {
+        if (!sets.has(property) || value.type.kind !== "array") continue;
+        const array = this.array(value);
+        this.loop(array, array.type.item, () => this.countItem(1));
+      }
+    });
+    if (part.empty) return;
+    const ids = idExpressions.map((id) => this.id(id));
+    compiler.code.block(`if (${givenCondition(ids)})`, () => compiler.code.place(part));
+  }
+
+  /** Within a loop that is itself within `outer` loops. */
+  private countItem(outer: number): void {
+    if (this.depth <= outer) return;
+    this.countsItems = true;
+    this.compiler.code.line(`if (++items > ${nestedItemsMax}) return ${tooManyItems};`);
   }
 
   private id(expression: Expression): RangeOperand {
@@ -143,7 +184,7 @@ export class EmitCompiler {
 
   /** The update is emitted where all ids are there and not empty, else it is skipped. */
   private guarded(ids: readonly RangeOperand[], body: () => void): void {
-    const given = and(...ids.map((id) => and(id.has, id.has === "false" ? "false" : `${id.end} > ${id.start}`)));
+    const given = givenCondition(ids);
     if (given === "false") return this.compiler.code.line("skipped++;");
     this.compiler.block(`if (${given})`, () => {
       body();
@@ -296,6 +337,11 @@ function indexOfType(types: readonly { readonly name: string }[], name: string, 
   const index = types.findIndex((type) => type.name === name);
   if (index < 0) throw badPlan(place, `There is no type ${name}.`);
   return index;
+}
+
+/** All ids are there and not empty. */
+function givenCondition(ids: readonly RangeOperand[]): string {
+  return and(...ids.map((id) => and(id.has, id.has === "false" ? "false" : `${id.end} > ${id.start}`)));
 }
 
 function guard(condition: string): string {

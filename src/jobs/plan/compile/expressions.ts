@@ -77,12 +77,18 @@ export class ExpressionCompiler {
 
   /** Compiles into a part of its own, for code that is only placed when it is not empty. */
   apart<T>(body: () => T): { readonly part: Source; readonly result: T } {
-    const outer = this.code;
-    const part = outer.part();
-    this.code = part;
     this.scopes.push(newScope());
-    const result = body();
+    const apart = this.around(body);
     this.scopes.pop();
+    return apart;
+  }
+
+  /** The same for code that is placed in any case: what it computes stays known. */
+  around<T>(body: () => T): { readonly part: Source; readonly result: T } {
+    const outer = this.code;
+    this.code = outer.part();
+    const result = body();
+    const part = this.code;
     this.code = outer;
     return { part, result };
   }

@@ -2,7 +2,7 @@
 import { itemsMax, textBytesMax } from "../../../model/avro/json-values.ts";
 import type { FieldModel, ValueType } from "../../../model/definition.ts";
 import { type Layout, pathKey, type Slot } from "./layout.ts";
-import type { Source } from "./source.ts";
+import { badPlan, type Source } from "./source.ts";
 
 /**
  * Walks use the locals `b` (bytes), `p` (position), `e` (end), `n`; `out` names the Int32Array of the layout. Functions for arrays and maps are
@@ -27,6 +27,8 @@ export class WalkWriter {
   }
 
   private record(code: Source, fields: readonly FieldModel[], path: readonly string[], target: Target): void {
+    // Every value takes at least a byte, so that an array cannot hold more items than the record has bytes.
+    if (fields.length === 0) throw badPlan(path.join("."), "A record has no fields.");
     for (const field of fields) {
       const inner = [...path, field.name];
       code.comment(inner.join("."));
@@ -111,12 +113,10 @@ export class WalkWriter {
         code.line("if (left === 0) return p;");
         code.line(`if ((total += left) > ${itemsMax}) return -1;`);
         code.line("const stop = cursor.size < 0 ? -1 : p + cursor.size;");
-        if (type.kind === "map" || takesBytes(item)) {
-          code.block("for (; left > 0; left--)", () => {
-            if (type.kind === "map") this.value(code, { kind: "string" }, ["key"], target);
-            this.value(code, item, [], target);
-          });
-        }
+        code.block("for (; left > 0; left--)", () => {
+          if (type.kind === "map") this.value(code, { kind: "string" }, ["key"], target);
+          this.value(code, item, [], target);
+        });
         code.line("if (stop >= 0 && p !== stop) return -1;");
       });
     });
@@ -151,9 +151,4 @@ function writeSmall(code: Source, most: number, fail: string): void {
 function writeLength(code: Source, fail: string): void {
   writeSmall(code, textBytesMax, fail);
   code.line(`if (n > e - p) ${fail}`);
-}
-
-/** Whether a value of this type has at least one byte. */
-function takesBytes(type: ValueType): boolean {
-  return type.kind !== "record" || type.fields.some((field) => field.optional || takesBytes(field.type));
 }
