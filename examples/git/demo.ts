@@ -4,12 +4,12 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { embeddedSettings, type EmbeddedSettings, type RunningRdg, startEmbedded } from "../../src/compose.ts";
+import type { EmbeddedSettings, RunningRdg } from "../../src/compose.ts";
 import { Progress } from "../progress.ts";
 import { RdgConnection } from "../send.ts";
+import { loadBookmark } from "./bookmark.ts";
 import { HistoryFeed } from "./feed.ts";
 import { countCommits, GitError, headOf, openRepository, type Repository } from "./git.ts";
-import graph from "./graph.ts";
 import { dataFolderOf, help, type Options, readOptions } from "./options.ts";
 import { type Answered, Questions } from "./questions.ts";
 
@@ -115,8 +115,8 @@ function printAnswer({ question, query, rows, complete, milliseconds }: Answered
         .join("   ")
         .trimEnd()}`,
     );
-  if (rows.length === 0) print("    Nobody and nothing.");
-  if (!complete) print("    (of the part that the limits of the query let through)");
+  if (rows.length === 0) print("    Nobody and nothing else.");
+  if (!complete) print("    (There is more than the query's limits let through.)");
   print(`  ${query}`);
 }
 
@@ -139,10 +139,15 @@ async function run(options: Options, stop: AbortController): Promise<void> {
   if (repository.shallow.size > 0) say("This is a shallow clone: only the commits that it has are read.");
   if (repository.partial) say("This clone fetches file contents on demand: lines are not counted.");
   const data = options.data ?? dataFolderOf(repository.path);
+  const bookmarkPath = join(data, "bookmark.json");
+  const bookmark = loadBookmark(bookmarkPath, repository.path);
+  // Only now, so that a mistake is told at once.
+  const { embeddedSettings, startEmbedded } = await import("../../src/compose.ts");
+  const { default: graph } = await import("./graph.ts");
   mkdirSync(data, { recursive: true });
   // Whatever repository the folder is in, git ignores it.
   writeFileSync(join(data, ".gitignore"), "*\n");
-  const port = options.port ?? (options.once ? 0 : await usualPort());
+  const port = options.port ?? (options.once ? 0 : await freePort(embeddedSettings.port.default));
   const defaults = Object.fromEntries(
     Object.entries(embeddedSettings).map(([name, setting]) => [name, setting.default]),
   );
@@ -151,7 +156,7 @@ async function run(options: Options, stop: AbortController): Promise<void> {
   const running = await startEmbedded(graph, settings, graphFile);
   const rdg = new RdgConnection(running.url);
   try {
-    const feed = new HistoryFeed(repository, rdg, join(data, "bookmark.json"));
+    const feed = new HistoryFeed(repository, rdg, bookmark, bookmarkPath);
     const demo = new Demo(repository, feed, rdg, running, options.json, stop.signal);
     const failed = running.failed.then((cause) => {
       throw cause;
@@ -172,12 +177,12 @@ async function run(options: Options, stop: AbortController): Promise<void> {
   }
 }
 
-/** The port that commands assume, unless something else has it. */
-async function usualPort(): Promise<number> {
-  const probe = createServer().listen(embeddedSettings.port.default, embeddedSettings.host.default);
+/** The port, or 0, which is any, when something else has it. */
+async function freePort(port: number): Promise<number> {
+  const probe = createServer().listen(port, "127.0.0.1");
   try {
     await once(probe, "listening");
-    return embeddedSettings.port.default;
+    return port;
   } catch {
     return 0;
   } finally {
@@ -192,6 +197,8 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     stop.abort();
   });
 }
+// Whoever reads our output may have seen enough, as head does.
+process.stdout.on("error", () => stop.abort());
 try {
   const options = readOptions(process.argv.slice(2));
   if (options === undefined) print(help);

@@ -1,9 +1,9 @@
 // Feeds the history of a repository into a running RDG: batches in flight, a bookmark after them, and nothing stored twice.
 import { createHash } from "node:crypto";
 import { InFlight, type RdgConnection } from "../send.ts";
-import { type Bookmark, loadBookmark, saveBookmark } from "./bookmark.ts";
+import { type Bookmark, saveBookmark } from "./bookmark.ts";
 import { type CommitRecord, createEventMaker } from "./commit-events.ts";
-import { type CommitRange, GitError, hasCommit, type Repository } from "./git.ts";
+import { type CommitRange, hasCommit, type Repository } from "./git.ts";
 import { readCommits } from "./reader.ts";
 
 const batchEventsMax = 200;
@@ -26,16 +26,11 @@ export class HistoryFeed {
   readonly #positions = new Map<string, string>();
   readonly #toEvents = createEventMaker(() => Date.now());
 
-  /** @throws GitError when the bookmark is about another repository */
-  constructor(repository: Repository, rdg: RdgConnection, bookmarkPath: string) {
+  constructor(repository: Repository, rdg: RdgConnection, bookmark: Bookmark, bookmarkPath: string) {
     this.#repository = repository;
     this.#rdg = rdg;
+    this.#bookmark = bookmark;
     this.#path = bookmarkPath;
-    this.#bookmark = loadBookmark(bookmarkPath, repository.path);
-    if (this.#bookmark.repository === repository.path) return;
-    throw new GitError(
-      `${bookmarkPath} belongs to the graph of ${this.#bookmark.repository}. Name another folder with --data.`,
-    );
   }
 
   /** The range that is to be read to have everything up to `head`, and how much of it was read by an earlier run. Undefined: nothing is missing. */

@@ -15,7 +15,7 @@ type Properties = Readonly<Record<string, string | number | boolean | null>>;
 
 interface Answer {
   readonly levels: readonly { readonly nodes: readonly NodeAnswer[]; readonly edges?: readonly EdgeAnswer[] }[];
-  readonly complete: boolean;
+  readonly hops: readonly { readonly complete: boolean }[];
 }
 
 /** A question with its answer: rows of columns, the best first. */
@@ -23,13 +23,16 @@ export interface Answered {
   readonly question: string;
   readonly query: string;
   readonly rows: readonly (readonly string[])[];
-  /** Whether all of the graph's answer was looked at. */
+  /** Whether everything that the question asks for was looked at. */
   readonly complete: boolean;
   readonly milliseconds: number;
 }
 
 const rowsMax = 5;
 const waitMs = 5000;
+/** Somebody's last commits of their own: merges change no file. */
+const lastCommits = "-[:authored {latest: 30}]->(c:commit)";
+const ofTheirOwn = "WHERE c.files > 0";
 
 export class Questions {
   readonly #rdg: RdgConnection;
@@ -55,7 +58,7 @@ export class Questions {
     const author = (await this.#ask(authorOf(commit))).answer.levels[1]?.nodes[0];
     if (author === undefined) return [];
     const known = await this.#ask(
-      `(person {id: ${text(author.id)}})-[:knows {latest: 1000}]->(f:file) WHERE f.exists = true`,
+      `(person {id: ${text(author.id)}})-[:knows {any: 10000}]->(f:file) WHERE f.exists = true`,
     );
     const files = known.answer.levels[1]!.nodes;
     const file = sortedBy(files, (node) => numberOf(node.properties, "commits"))[0];
@@ -64,7 +67,7 @@ export class Questions {
   }
 
   async #whoKnows(file: string): Promise<Answered> {
-    const query = `(file {id: ${text(file)}})<-[:knows]-(person)`;
+    const query = `(file {id: ${text(file)}})<-[:knows {any: 10000}]-(person)`;
     return this.#answered(`Who knows ${file} best?`, query, ({ levels }) => {
       const people = new Map(levels[1]!.nodes.map((node) => [node.id, node]));
       const best = sortedBy(levels[1]!.edges!, ({ properties }) => numberOf(properties, "commits"), linesOf);
@@ -77,7 +80,7 @@ export class Questions {
   }
 
   async #changesWith(file: string): Promise<Answered> {
-    const query = `(file {id: ${text(file)}})-[:co_changed {latest: 1000}]-(f:file) WHERE f.exists = true`;
+    const query = `(file {id: ${text(file)}})-[:co_changed {any: 10000}]-(f:file) WHERE f.exists = true`;
     return this.#answered(`What changes together with ${file}?`, query, ({ levels }) =>
       sortedBy(levels[1]!.edges!, ({ properties }) => numberOf(properties, "commits")).map(
         ({ from, to, properties }) => [
@@ -89,7 +92,7 @@ export class Questions {
   }
 
   async #colleagues(person: NodeAnswer): Promise<Answered> {
-    const query = `(person {id: ${text(person.id)}})-[:authored {latest: 30}]->()-[:touched {any: 50}]->()<-[:knows {latest: 30}]-(person)`;
+    const query = `(person {id: ${text(person.id)}})${lastCommits}-[:touched {any: 50}]->()<-[:knows {latest: 100}]-(person) ${ofTheirOwn}`;
     const question = `Who else works on the files of the last 30 commits by ${nameOf(person, person.id)}?`;
     return this.#answered(question, query, ({ levels }) => {
       const others = levels[3]!.edges!.filter(({ from }) => from !== person.id);
@@ -102,7 +105,7 @@ export class Questions {
   }
 
   async #folders(person: NodeAnswer): Promise<Answered> {
-    const query = `(person {id: ${text(person.id)}})-[:authored {latest: 30}]->()-[:touched {any: 50}]->()-[:in_folder]->(folder)`;
+    const query = `(person {id: ${text(person.id)}})${lastCommits}-[:touched {any: 50}]->()-[:in_folder]->(folder) ${ofTheirOwn}`;
     const question = `Where are the files of the last 30 commits by ${nameOf(person, person.id)}?`;
     return this.#answered(question, query, ({ levels }) =>
       ranked(levels[3]!.edges!.map(({ to }) => to)).map(([folder, files]) => [folder, plural(files, "file")]),
@@ -111,7 +114,9 @@ export class Questions {
 
   async #answered(question: string, query: string, rows: (answer: Answer) => string[][]): Promise<Answered> {
     const { answer, milliseconds } = await this.#ask(query);
-    return { question, query, rows: rows(answer).slice(0, rowsMax), complete: answer.complete, milliseconds };
+    // Where the question is about somebody's last commits, that there are earlier ones cuts nothing off.
+    const complete = answer.hops.every((hop, i) => hop.complete || (i === 0 && query.includes(lastCommits)));
+    return { question, query, rows: rows(answer).slice(0, rowsMax), complete, milliseconds };
   }
 
   async #ask(query: string): Promise<{ answer: Answer; milliseconds: number }> {
