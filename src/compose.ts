@@ -65,8 +65,9 @@ export async function startEmbedded(graph: Graph, settings: EmbeddedSettings, gr
 export async function verifyStore(graph: Graph, settings: EmbeddedSettings): Promise<Verification> {
   const ports = { clock: systemClock, timers: systemTimers, logger: createLogger(settings["log.level"]) };
   const pipeline = await openPipeline({ graph, settings, ...ports });
-  const store = await openStore(graph, settings, join(settings.data, "store"), ports);
-  const [typeTopic] = typeTopicsOf(graph.model);
+  const { model } = pipeline;
+  const store = await openStore(model, settings, join(settings.data, "store"), ports);
+  const [typeTopic] = typeTopicsOf(model);
   try {
     const feeder = new StoreFeeder({
       log: pipeline.log,
@@ -80,11 +81,11 @@ export async function verifyStore(graph: Graph, settings: EmbeddedSettings): Pro
     await feeder.start();
     await feeder.finish();
     return await verifyAgainstLog({
-      model: graph.model,
+      model,
       log: pipeline.log,
       store,
       typeTopic: typeTopic!,
-      openScratch: () => openScratch(graph, settings, ports),
+      openScratch: () => openScratch(model, settings, ports),
     });
   } finally {
     await store.close();

@@ -3,6 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { systemClock, systemTimers } from "../core/clock.ts";
 import { serveThread } from "../core/thread-bridge.ts";
 import type { ReadUpdatesOptions, UpdateFrame } from "../log/port.ts";
+import type { GraphModel } from "../model/definition.ts";
 import { loadGraph } from "./graph-file.ts";
 import { createLogger } from "./logger.ts";
 import { openPipeline, type Pipeline } from "./pipeline.ts";
@@ -21,7 +22,8 @@ const { graphFile, settings } = workerData as PipelineWorkerData;
 /** Serves the parts once they are open, so that a failure to open is an answer and not the thread's end. */
 const worker = {
   pipeline: undefined as Pipeline | undefined,
-  async open(): Promise<void> {
+  /** Answers the aligned definition. */
+  async open(): Promise<GraphModel> {
     const graph = await loadGraph(graphFile);
     const logger = createLogger(settings["log.level"]);
     const pipeline = await openPipeline({ graph, settings, clock: systemClock, timers: systemTimers, logger });
@@ -38,6 +40,7 @@ const worker = {
       control: pipeline.control,
       frames,
     });
+    return pipeline.model;
   },
   finish(): Promise<void> {
     return this.pipeline?.finish() ?? Promise.resolve();

@@ -10,13 +10,15 @@ import { compileJob } from "../jobs/plan/compiler.ts";
 import { compileMapJob } from "../jobs/plan/map-job.ts";
 import { Backlog } from "../jobs/runner/backlog.ts";
 import { JobRunner } from "../jobs/runner/job-runner.ts";
-import { openSideInputs } from "../jobs/runner/side-inputs.ts";
+import { openSideInputs, type SideInputs } from "../jobs/runner/side-inputs.ts";
 import { openEmbeddedLog, type EmbeddedLog } from "../log/embedded/log.ts";
 import type { LogReader } from "../log/port.ts";
 import { modelSchemas } from "../model/avro/schemas.ts";
+import type { GraphModel, JobModel } from "../model/definition.ts";
 import { openEmbeddedRegistry } from "../schemas/embedded/registry.ts";
 import type { RegisteredSchema, SchemaRegistry } from "../schemas/port.ts";
 import { conversionsTo } from "./conversions.ts";
+import { alignWithFolder } from "./definition-file.ts";
 import type { Logger } from "./logger.ts";
 import { PipelineControl } from "./pipeline-control.ts";
 import type { EmbeddedSettings } from "./settings.ts";
@@ -35,6 +37,8 @@ export interface PipelineOptions {
 
 /** The pipeline as the other half of RDG sees it; on another thread every call is a message. */
 export interface PipelineParts {
+  /** The definition, aligned with the data in the folder. */
+  readonly model: GraphModel;
   readonly log: LogReader;
   readonly registry: SchemaRegistry;
   readonly gateway: Gateway;
@@ -50,19 +54,30 @@ export interface Pipeline extends PipelineParts {
 
 /** Opens the data folder and starts nothing yet: `control.start()` does. */
 export async function openPipeline(options: PipelineOptions): Promise<Pipeline> {
-  const { graph, settings, clock, timers, logger } = options;
-  const { model } = graph;
-  const folder = (name: string): string => join(settings.data, name);
+  const { settings, clock, timers } = options;
   await mkdir(settings.data, { recursive: true, mode: 0o700 });
   const log = await openEmbeddedLog({
-    folder: folder("log"),
+    folder: join(settings.data, "log"),
     clock,
     timers,
     settings: { segmentBytes: settings["log.segment"] },
   });
-  await log.ensureTopics(topicsOf(model));
-  const registry = await openEmbeddedRegistry({ folder: folder("schemas") });
-  const schemas = new Map<string, RegisteredSchema>();
+  try {
+    // The log's lock stands for the whole data folder: nothing else in it is touched before.
+    const graph = await alignWithFolder(options.graph, settings.data);
+    await log.ensureTopics(topicsOf(graph.model));
+    const registry = await openEmbeddedRegistry({ folder: join(settings.data, "schemas") });
+    return await assemble({ ...options, graph }, log, registry);
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+async function assemble(options: PipelineOptions, log: EmbeddedLog, registry: SchemaRegistry): Promise<Pipeline> {
+  const { graph, settings, clock, timers } = options;
+  const { model } = graph;
+  const schemas: Schemas = new Map();
   for (const { subject, schema } of modelSchemas(model)) schemas.set(subject, await registry.register(subject, schema));
   const gateway = await createGateway({
     model,
@@ -80,32 +95,10 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     conversions: ({ name, fields }) => conversionsTo(registry, fields, schemas.get(`inputs.${name}-value`)!.schema),
     oldestNeededMs: () => Math.min(...runners.map((runner) => runner.oldestNeededMs)),
   });
-  for (const job of model.jobs) {
-    const event = model.events.find(({ name }) => name === job.event)!;
-    const own = schemas.get(`events.${event.name}-value`)!;
-    const map = graph.maps.get(event.name);
-    runners.push(
-      new JobRunner({
-        log,
-        model,
-        event,
-        job,
-        clock,
-        timers,
-        sideInputs,
-        schemaId: own.id,
-        conversion: conversionsTo(registry, event.fields, own.schema),
-        compile: () =>
-          map === undefined
-            ? compileJob(model, job, { side: (input) => sideInputs.table(input) })
-            : compileMapJob(model, job, map),
-        downstream: backlog,
-        onRetry: (name, error) => logger.warn({ job: name }, `job ${name} tries again: ${describeError(error)}`),
-      }),
-    );
-  }
+  for (const job of model.jobs) runners.push(runnerOf(job, options, { log, registry, schemas, sideInputs, backlog }));
   const control = new PipelineControl({ log, gateway, runners, sideInputs, backlog, settings, timers });
   return {
+    model,
     log,
     registry,
     gateway,
@@ -121,4 +114,39 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
       await log.close();
     },
   };
+}
+
+type Schemas = Map<string, RegisteredSchema>;
+
+interface RunnerParts {
+  readonly log: EmbeddedLog;
+  readonly registry: SchemaRegistry;
+  readonly schemas: Schemas;
+  readonly sideInputs: SideInputs;
+  readonly backlog: Backlog;
+}
+
+function runnerOf(job: JobModel, options: PipelineOptions, parts: RunnerParts): JobRunner {
+  const { graph, clock, timers, logger } = options;
+  const { model } = graph;
+  const event = model.events.find(({ name }) => name === job.event)!;
+  const own = parts.schemas.get(`events.${event.name}-value`)!;
+  const map = graph.maps.get(event.name);
+  return new JobRunner({
+    log: parts.log,
+    model,
+    event,
+    job,
+    clock,
+    timers,
+    sideInputs: parts.sideInputs,
+    schemaId: own.id,
+    conversion: conversionsTo(parts.registry, event.fields, own.schema),
+    compile: () =>
+      map === undefined
+        ? compileJob(model, job, { side: (input) => parts.sideInputs.table(input) })
+        : compileMapJob(model, job, map),
+    downstream: parts.backlog,
+    onRetry: (name, error) => logger.warn({ job: name }, `job ${name} tries again: ${describeError(error)}`),
+  });
 }

@@ -4,6 +4,7 @@ import { RdgError } from "../core/errors.ts";
 import { RemoteThread } from "../core/thread-bridge.ts";
 import { BadRecords, type Gateway, type ProduceAnswer, type ProduceRequest } from "../gateway/port.ts";
 import type { LogReader, PartitionBounds, RecordFrame, TopicSettings, UpdateFrame } from "../log/port.ts";
+import type { GraphModel } from "../model/definition.ts";
 import { decodeUpdateBatch } from "../model/update/codec.ts";
 import type { SchemaRegistry } from "../schemas/port.ts";
 import type { PackedFrame, PipelineWorkerData } from "./pipeline-worker.ts";
@@ -28,13 +29,15 @@ export async function openRemotePipeline(
     closing = true;
     await worker.terminate();
   };
+  let model: GraphModel;
   try {
-    await remote.call("worker", "open", []);
+    model = await remote.call("worker", "open", []);
   } catch (error) {
     await end();
     throw error;
   }
   return {
+    model,
     log: remoteLog(remote),
     registry: remoteObject<SchemaRegistry>(remote, "registry"),
     gateway: remoteGateway(remote),

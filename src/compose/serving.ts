@@ -8,6 +8,7 @@ import type { Clock, Timers } from "../core/clock.ts";
 import { RdgError, describeError } from "../core/errors.ts";
 import { systemTurns } from "../core/turns.ts";
 import type { Graph } from "../index.ts";
+import type { GraphModel } from "../model/definition.ts";
 import { formatPosition } from "../model/position.ts";
 import type { Status, Verification } from "../observe/port.ts";
 import { verifyAgainstLog } from "../observe/store-verification.ts";
@@ -49,8 +50,8 @@ export interface Serving {
 
 export async function openServing(options: ServingOptions): Promise<Serving> {
   const { graph, settings, pipeline, clock, timers, logger } = options;
-  const { model } = graph;
-  const store = await openStore(graph, settings, join(settings.data, "store"), options);
+  const { model } = pipeline;
+  const store = await openStore(model, settings, join(settings.data, "store"), options);
   const [typeTopic] = typeTopicsOf(model);
   const feeder = new StoreFeeder({
     log: pipeline.log,
@@ -78,7 +79,7 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
         log: pipeline.log,
         store,
         typeTopic: typeTopic!,
-        openScratch: () => openScratch(graph, settings, options),
+        openScratch: () => openScratch(model, settings, options),
       }),
     );
   const status = async (): Promise<Status> => {
@@ -158,14 +159,14 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
 type StorePorts = Pick<ServingOptions, "clock" | "timers" | "logger">;
 
 export function openStore(
-  graph: Graph,
+  model: GraphModel,
   settings: EmbeddedSettings,
   folder: string,
   ports: StorePorts,
 ): Promise<EmbeddedStore> {
   return openEmbeddedStore({
     folder,
-    model: graph.model,
+    model,
     clock: ports.clock,
     timers: ports.timers,
     turns: systemTurns,
@@ -174,9 +175,13 @@ export function openStore(
 }
 
 /** An empty store in a folder that goes when it is closed. */
-export async function openScratch(graph: Graph, settings: EmbeddedSettings, ports: StorePorts): Promise<EmbeddedStore> {
+export async function openScratch(
+  model: GraphModel,
+  settings: EmbeddedSettings,
+  ports: StorePorts,
+): Promise<EmbeddedStore> {
   const folder = await mkdtemp(join(tmpdir(), "rdg-verify-"));
-  const store = await openStore(graph, { ...settings, "store.checkpoint": Number.MAX_SAFE_INTEGER }, folder, ports);
+  const store = await openStore(model, { ...settings, "store.checkpoint": Number.MAX_SAFE_INTEGER }, folder, ports);
   const close = store.close.bind(store);
   store.close = async () => {
     await close();
