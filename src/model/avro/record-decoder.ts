@@ -19,11 +19,6 @@ export function compileJsonDecoder(fields: readonly FieldModel[]): RecordDecoder
   return wholeRecord(recordReader(fields, jsonForms));
 }
 
-/** A single value: an opaque property, an item. */
-export function compileValueDecoder(type: ValueType): (bytes: Uint8Array, start?: number, end?: number) => unknown {
-  return whole(valueReader(type, javaScriptForms));
-}
-
 type Read = (reader: AvroReader) => unknown;
 
 interface Forms {

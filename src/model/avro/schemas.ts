@@ -40,7 +40,7 @@ function modelSchema(topic: string, schema: string): ModelSchema {
 }
 
 /** SHA-256 of the canonical text, hexadecimal. */
-export function schemaFingerprint(schema: string): string {
+function schemaFingerprint(schema: string): string {
   return sha256Hex(new TextEncoder().encode(schema));
 }
 
@@ -48,7 +48,7 @@ export function eventSchema(event: EventModel): string {
   return JSON.stringify(recordSchema(`rdg.events.${event.name}`, event.fields));
 }
 
-export function sideInputSchema(input: SideInputModel): string {
+function sideInputSchema(input: SideInputModel): string {
   return JSON.stringify(recordSchema(`rdg.inputs.${input.name}`, input.fields));
 }
 
@@ -56,12 +56,12 @@ export function sideInputSchema(input: SideInputModel): string {
  * What a window knows of a node: `{ id, firstSeen, lastSeen, removedAt, properties }`. Times are null when there was no upsert or no removal. A property is null when
  * nothing was contributed, else by policy: last, first `{ t, v }` with the time of the contribution; min, max `{ v }`; sum the sum; union `{ v, cut }`. A null `v` is a null.
  */
-export function nodeUpdateSchema(node: NodeModel): string {
+function nodeUpdateSchema(node: NodeModel): string {
   return JSON.stringify(updateSchema(`rdg.nodes.${node.name}`, ["id"], node.properties));
 }
 
 /** As that of a node, with `from` and `to` instead of `id`. */
-export function edgeUpdateSchema(edge: EdgeModel): string {
+function edgeUpdateSchema(edge: EdgeModel): string {
   return JSON.stringify(updateSchema(`rdg.edges.${edge.name}`, ["from", "to"], edge.properties));
 }
 

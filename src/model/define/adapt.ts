@@ -181,7 +181,7 @@ export function unify(left: Symbolic, right: Symbolic): readonly [Symbolic, Symb
   throw definitionError("type_mismatch", message, conversionHint(right.type, left.type));
 }
 
-export function isNumeric(type: ValueType): boolean {
+function isNumeric(type: ValueType): boolean {
   return type.kind === "int32" || type.kind === "int64" || type.kind === "double";
 }
 

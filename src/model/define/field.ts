@@ -65,10 +65,6 @@ export interface EventField extends AnyField {
   readonly $kind: ValueType["kind"];
 }
 export type EventFields = Readonly<Record<string, EventField>>;
-export interface ScalarField extends AnyField {
-  readonly $kind: ScalarType["kind"];
-  readonly $optional: false;
-}
 export interface PropertyField extends AnyField {
   readonly $optional: false;
 }
@@ -133,7 +129,7 @@ function policiesOf({ kind }: FieldData): readonly MergePolicy[] {
   return kind === "int64" ? ["last", "first", "min", "max", "union", "sum"] : ["last", "first", "min", "max", "union"];
 }
 
-export function fieldData(field: unknown, place?: string): FieldData {
+function fieldData(field: unknown, place?: string): FieldData {
   const data = (field as { [fieldKey]?: FieldData } | null | undefined)?.[fieldKey];
   if (data !== undefined) return data;
   throw definitionError(
