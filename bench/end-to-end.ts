@@ -1,7 +1,7 @@
 // The streaming example end to end: events by HTTP until they are durable and in the graph, then traversals, then restarts.
 import { generatorDefaults, PlaybackGenerator } from "../examples/streaming/generator.ts";
-import { accountId, titleId } from "../examples/streaming/playback-event.ts";
 import { lineBytesMax } from "../examples/streaming/line-writer.ts";
+import { accountId, titleId } from "../examples/streaming/playback-event.ts";
 import { sendBodies } from "./http-load.ts";
 import { percentile } from "./percentile.ts";
 import { usageOf, usedBetween } from "./process-usage.ts";
