@@ -1,7 +1,9 @@
 // Records against avsc as the foreign reader and writer: random definitions, random values, damaged bytes.
+import { readFile } from "node:fs/promises";
 import avro from "avsc";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { playback } from "../../../examples/streaming/graph.ts";
 import { fieldsArbitrary, recordOf, type Written } from "../../../test/avro/arbitrary.ts";
 import { RdgError } from "../../core/errors.ts";
 import type { EventModel, FieldModel, ValueType } from "../definition.ts";
@@ -94,6 +96,12 @@ test("what is valid is encoded, and decoded as the value it stands for", () => {
     }),
     { numRuns: 200 },
   );
+});
+
+test("the bytes of an event are those of the golden file", async () => {
+  const golden = new URL("../../../test/golden/definition/playback-record.json", import.meta.url);
+  const { record, hex } = JSON.parse(await readFile(golden, "utf8")) as { record: unknown; hex: string };
+  expect(Buffer.from(encoded(playback.model.fields, record)).toString("hex")).toBe(hex);
 });
 
 test("avsc reads what we write, and we read what avsc writes", () => {
