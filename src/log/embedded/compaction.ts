@@ -41,7 +41,7 @@ export async function compactPartition(
   const current = await currentAt(stream, horizonMs);
   for (const group of grouped(candidates, stream.settings.segmentBytes)) {
     const keepRemovals = stream.readersUnderWay();
-    const lastOffset = group.at(-1)!.content.next - 1;
+    const lastOffset = stream.current.header.base - 1;
     await compactGroup(stream, group, { horizonMs, current, keepRemovals, lastOffset }, salt());
   }
 }
@@ -121,7 +121,7 @@ interface Rule {
   readonly horizonMs: number;
   readonly current: ReadonlyMap<string, number>;
   readonly keepRemovals: boolean;
-  /** The group's last record always stays, so that who reads to the end of a partition finds a record there. */
+  /** The last record of the closed segments always stays, so that who reads a partition to its end finds a record there. */
   readonly lastOffset: number;
 }
 

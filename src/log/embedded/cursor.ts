@@ -1,6 +1,6 @@
 // A reader's place in one stream: from memory while it keeps up, from files in chunks when it does not. Hot path: no object per frame but the frame.
 //
-// A cursor whose place retention has removed goes on at the first kept record. It keeps the file that it reads open, so removal and compaction do not disturb it.
+// A cursor whose place retention has removed goes on at the first kept record. It keeps the file that it reads open, so compaction does not disturb it.
 import type { File } from "./file-system.ts";
 import { FrameScanner } from "./frame-scanner.ts";
 import { damaged, field, frameKind } from "./segment-format.ts";
@@ -9,16 +9,20 @@ import type { Stream } from "./stream.ts";
 
 export class Cursor<Frame> {
   readonly stream: Stream<Frame>;
-  /** The next offset wanted. */
-  position: number;
+  #position: number;
   #file: File | undefined;
   #segment: Segment | undefined;
   #scanner: FrameScanner | undefined;
 
   constructor(stream: Stream<Frame>, from: number) {
     this.stream = stream;
-    this.position = from;
+    this.#position = from;
     stream.cursors.add(this);
+  }
+
+  /** The next offset wanted. */
+  get position(): number {
+    return Math.max(this.#position, this.stream.firstOffset);
   }
 
   get caughtUp(): boolean {
@@ -34,7 +38,7 @@ export class Cursor<Frame> {
   take(): Frame | undefined {
     const entry = this.stream.tail.find(this.position);
     if (entry === undefined) return undefined;
-    this.position = entry.next;
+    this.#position = entry.next;
     return entry.frame;
   }
 
@@ -78,10 +82,10 @@ export class Cursor<Frame> {
     if (bytes.readDoubleLE(at + field.firstOffset) >= this.stream.visible) {
       // Durable, but held back from readers for now: it is found again later.
       await this.close();
-      this.position = this.stream.visible;
+      this.#position = this.stream.visible;
       return undefined;
     }
-    this.position = next;
+    this.#position = next;
     return this.stream.content.decode(bytes, at);
   }
 
@@ -110,7 +114,7 @@ export class Cursor<Frame> {
   async #leave(): Promise<void> {
     const segment = this.#segment!;
     if (segment === this.stream.current) return;
-    this.position = Math.max(this.position, segment.content.next);
+    this.#position = Math.max(this.position, segment.content.next);
     await this.close();
   }
 }

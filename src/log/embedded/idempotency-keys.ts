@@ -40,7 +40,7 @@ export class IdempotencyKeys {
   /** The batch that was stored under the row's key, if it is not older than the horizon at the row's time. */
   find(row: Buffer): StoredBatch | undefined {
     const oldestMs = row.readDoubleLE(24) - idempotencyHorizonMs;
-    this.#expire(oldestMs);
+    this.expire(oldestMs);
     for (let i = this.#generations.length - 1; i >= 0; i--) {
       const found = this.#generations[i]!.find(row, oldestMs);
       if (found !== undefined) return found;
@@ -68,12 +68,8 @@ export class IdempotencyKeys {
     for (const generation of this.#generations) generation.forgetFrom(offset);
   }
 
-  clear(): void {
-    for (const generation of this.#generations) this.#budget.used -= generation.count;
-    this.#generations = [];
-  }
-
-  #expire(oldestMs: number): void {
+  /** Makes room by dropping what is older. */
+  expire(oldestMs: number): void {
     while (this.#generations.length > 0 && this.#generations[0]!.lastMs < oldestMs) {
       this.#budget.used -= this.#generations.shift()!.count;
     }

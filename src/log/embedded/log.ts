@@ -262,9 +262,10 @@ class SegmentLog implements EmbeddedLog {
         if (!this.#journal.content.quarantined.has(topic)) sources.push(new RecordSource(stream, first, last));
       }
       if (this.#isQuarantine(topic)) {
-        const [first, last] = range(0, this.#journal.content.quarantined.get(topic) ?? 0);
-        const start = this.#streams.quarantineSegment(topic, first);
-        sources.push(new QuarantineSource(this.#journal.stream, start, topic, first, last));
+        const committedNext = (): number => this.#journal.content.quarantined.get(topic) ?? 0;
+        const [from, until] = range(0, committedNext());
+        const start = this.#streams.quarantineSegment(topic, from);
+        sources.push(new QuarantineSource(this.#journal.stream, { topic, start, from, until, committedNext }));
       }
     }
     yield* readAll(sources, signal);

@@ -90,7 +90,9 @@ export class Maintenance {
   }
 
   async #maintainTopic(topic: TopicSettings): Promise<void> {
-    const streams = this.#streams.partitions(topic.name).map(({ stream }) => stream);
+    const partitions = this.#streams.partitions(topic.name);
+    for (const partition of partitions) partition.expireKeys();
+    const streams = partitions.map(({ stream }) => stream);
     for (const stream of streams) {
       if (this.#closed) return;
       await stream.rollIfOld();

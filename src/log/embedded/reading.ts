@@ -123,17 +123,23 @@ export class QuarantineSource extends StreamSource<Transaction, RecordFrame> {
   readonly #topic: string;
   readonly #from: number;
   readonly #until: number;
+  readonly #committedNext: () => number;
   #next = 0;
 
-  constructor(stream: Stream<Transaction>, start: number, topic: string, from: number, until: number) {
-    super(stream, start);
-    this.#topic = topic;
-    this.#from = from;
-    this.#until = until;
+  constructor(
+    stream: Stream<Transaction>,
+    range: { topic: string; start: number; from: number; until: number; committedNext: () => number },
+  ) {
+    super(stream, range.start);
+    this.#topic = range.topic;
+    this.#from = range.from;
+    this.#until = range.until;
+    this.#committedNext = range.committedNext;
   }
 
   get done(): boolean {
-    return this.#next > this.#until;
+    // The last record wanted may be gone; whoever has read the whole journal has read what is left.
+    return this.#next > this.#until || (this.cursor.caughtUp && this.#until < this.#committedNext());
   }
 
   protected view(transaction: Transaction): RecordFrame | undefined {

@@ -7,6 +7,7 @@ import type { LogTime } from "./log-time.ts";
 import { ProducerSequences, type SequenceState } from "./producer-sequences.ts";
 import { decodeRecordFrame, encodeRecordFrame, idempotencyKeyOf, recordFrame } from "./record-frame.ts";
 import { field, frameFlag } from "./segment-format.ts";
+import { idempotencyHorizonMs } from "./settings.ts";
 import type { Stream, StreamContent } from "./stream.ts";
 
 interface State {
@@ -94,6 +95,11 @@ export class RecordPartition {
     this.#partition = stream.identity.partition;
     this.#compacted = form === "compacted";
     this.#time = time;
+  }
+
+  /** Forgets idempotency keys that are past their hour, for the sake of partitions that need the room. */
+  expireKeys(): void {
+    this.#content.keys.expire(this.#time.now() - idempotencyHorizonMs);
   }
 
   async append(producer: number, epoch: number, batch: RecordBatch): Promise<Appended> {

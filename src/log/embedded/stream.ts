@@ -238,11 +238,13 @@ export class Stream<Frame> {
   /** Retention: the first segment is no longer part of the log. */
   dropFirst(): void {
     this.segments = this.segments.slice(1);
+    this.tail.dropBefore(this.firstOffset);
   }
 
   /** Compaction: one segment stands for several closed ones. */
   replaceRange(index: number, count: number, by: Segment): void {
     this.segments = [...this.segments.slice(0, index), by, ...this.segments.slice(index + count)];
+    this.tail.dropBefore(by.header.coversTo);
   }
 
   /** Whether a reader has begun with the closed segments and is not through. */

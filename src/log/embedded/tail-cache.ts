@@ -25,10 +25,22 @@ export class TailCache<Frame> {
   push(first: number, next: number, bytes: number, frame: Frame): void {
     this.#entries.push({ first, next, bytes, frame });
     this.#bytes += bytes;
-    while (this.#bytes > this.#bytesMax) {
-      this.#bytes -= this.#entries[this.#start]!.bytes;
-      this.#entries[this.#start++] = undefined;
-    }
+    while (this.#bytes > this.#bytesMax) this.#dropFirst();
+    this.#shrink();
+  }
+
+  /** What lies before the offset is no longer part of the log, or has changed. */
+  dropBefore(offset: number): void {
+    while (this.#start < this.#entries.length && this.#entries[this.#start]!.first < offset) this.#dropFirst();
+    this.#shrink();
+  }
+
+  #dropFirst(): void {
+    this.#bytes -= this.#entries[this.#start]!.bytes;
+    this.#entries[this.#start++] = undefined;
+  }
+
+  #shrink(): void {
     if (2 * this.#start > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#start);
       this.#start = 0;
