@@ -35,7 +35,8 @@ export async function endToEnd(options: EndToEndOptions): Promise<Record<string,
     const crashStartMs = restarted.startMs;
     return { ingestion, traversals, memory, restart: { cleanStartMs, crashStartMs } };
   } finally {
-    await Promise.all([server, restarted].map((each) => each?.stop("SIGKILL")));
+    await server.stop("SIGKILL");
+    await restarted?.stop("SIGKILL");
     await removeData(data);
   }
 }

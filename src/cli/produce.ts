@@ -66,7 +66,7 @@ async function produce(event: string, file: string | undefined, options: Produce
   const progress = startProgress("events", sizeOf(file));
   const summary: Summary = { accepted: 0, rejected: 0, positions: new Map() };
   const inFlight = new Set<Promise<void>>();
-  let failure: unknown;
+  let failure: Error | undefined;
   let firstLine = 0;
   try {
     for await (const batch of batches(source, batchMax)) {
@@ -83,7 +83,7 @@ async function produce(event: string, file: string | undefined, options: Produce
           progress.add(answer.accepted, batch.bytes.length);
         })
         .catch((error: unknown) => {
-          failure ??= error;
+          failure ??= error instanceof Error ? error : new Error(String(error));
         })
         .finally(() => inFlight.delete(sent));
       inFlight.add(sent);

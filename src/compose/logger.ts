@@ -1,5 +1,6 @@
 // Structured messages on stderr, one JSON line each; never per record.
 import { destination, pino, type Logger } from "pino";
+import { systemClock } from "../core/clock.ts";
 import { RdgError } from "../core/errors.ts";
 
 export type { Logger } from "pino";
@@ -13,5 +14,8 @@ export function createLogger(level: string): Logger {
       hint: `Take one of ${levels.join(", ")}.`,
     });
   }
-  return pino({ level, base: null, timestamp: () => `,"time":"${new Date().toISOString()}"` }, destination(2));
+  return pino(
+    { level, base: null, timestamp: () => `,"time":"${new Date(systemClock.now()).toISOString()}"` },
+    destination(2),
+  );
 }

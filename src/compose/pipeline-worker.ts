@@ -30,7 +30,10 @@ const worker = {
     this.pipeline = pipeline;
     const frames = {
       async *readUpdates(options: ReadUpdatesOptions): AsyncGenerator<PackedFrame> {
-        for await (const { updates: _, ...packed } of pipeline.log.readUpdates(options)) yield packed;
+        for await (const frame of pipeline.log.readUpdates(options)) {
+          const { source, offset, job, timestampMs, inputs, packed, sizeBytes } = frame;
+          yield { source, offset, job, timestampMs, inputs, packed, sizeBytes };
+        }
       },
     };
     Object.assign(targets, {

@@ -29,7 +29,7 @@ function framedView(fields: readonly FieldModel[], key: string, schema: string, 
     if (decode === undefined) {
       const written = await registry.byId(schemaId);
       const resolve = written === schema ? undefined : compileResolvingDecoder(written, schema, fields);
-      decode = resolve === undefined ? own : (bytes) => resolve(bytes) as Record<string, unknown>;
+      decode = resolve === undefined ? own : (bytes) => resolve(bytes);
       decoders.set(schemaId, decode);
     }
     return decode;
@@ -39,7 +39,7 @@ function framedView(fields: readonly FieldModel[], key: string, schema: string, 
       frame.keys === undefined ? undefined : textAt(frame.keys.bytes, frame.keys.starts[i]!, frame.keys.starts[i + 1]!);
     if (frame.nulls?.[i] === 1) return { ...(rowKey === undefined ? {} : { key: rowKey }), value: null };
     const { bytes, starts } = frame.values;
-    const record = bytes.subarray(starts[i]!, starts[i + 1]!);
+    const record = bytes.subarray(starts[i], starts[i + 1]);
     try {
       const decode = await decoderOf(schemaIdAt(record, 0, record.length));
       const value = decode(record.subarray(framingBytes));
@@ -53,13 +53,13 @@ function framedView(fields: readonly FieldModel[], key: string, schema: string, 
 
 const quarantineView: RecordView = async (frame, i) => {
   const { bytes, starts } = frame.values;
-  const record = decodeQuarantineRecord(bytes.subarray(starts[i]!, starts[i + 1]!));
+  const record = decodeQuarantineRecord(bytes.subarray(starts[i], starts[i + 1]));
   return { value: { ...record, bytes: Buffer.from(record.bytes).toString("base64") } };
 };
 
 const bytesView: RecordView = async (frame, i) => {
   const { bytes, starts } = frame.values;
-  return { value: { bytes: Buffer.from(bytes.subarray(starts[i]!, starts[i + 1]!)).toString("base64") } };
+  return { value: { bytes: Buffer.from(bytes.subarray(starts[i], starts[i + 1])).toString("base64") } };
 };
 
 const textAt = (bytes: Uint8Array, start: number, end: number): string =>

@@ -16,7 +16,7 @@ export async function openRemotePipeline(
   onLost: (error: RdgError) => void,
 ): Promise<PipelineParts> {
   const worker = new Worker(new URL("./pipeline-worker.ts", import.meta.url), { workerData: data });
-  const remote = new RemoteThread(worker as never);
+  const remote = new RemoteThread(worker);
   let closing = false;
   const lost = (cause: unknown): void => {
     const error = new RdgError("internal", "pipeline_lost", `The pipeline's thread ended: ${String(cause)}`, { cause });

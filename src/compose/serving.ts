@@ -1,11 +1,11 @@
 // The half of RDG that answers: store, its feeder, queries and HTTP, wired to a pipeline that may run on another thread.
-import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Registry } from "prom-client";
 import type { Clock, Timers } from "../core/clock.ts";
 import { RdgError, describeError } from "../core/errors.ts";
+import { secretBytes } from "../core/random.ts";
 import { systemTurns } from "../core/turns.ts";
 import type { Graph } from "../index.ts";
 import type { GraphModel } from "../model/definition.ts";
@@ -209,7 +209,7 @@ async function continuationKey(data: string): Promise<Uint8Array> {
     throw error;
   });
   if (found === undefined) {
-    const key = randomBytes(32);
+    const key = secretBytes(32);
     await writeFile(`${path}.tmp`, key, { mode: 0o600, flush: true });
     await rename(`${path}.tmp`, path);
     return key;

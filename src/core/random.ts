@@ -28,3 +28,8 @@ export function randomId(random: Random = systemRandom): string {
   for (let i = 0; i < 26; i++) id += "0123456789abcdefghjkmnpqrstvwxyz"[random.below(32)];
   return id;
 }
+
+/** Random bytes that nobody can guess, for keys. */
+export function secretBytes(length: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(length));
+}

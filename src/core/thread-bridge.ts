@@ -121,7 +121,8 @@ export class RemoteThread {
     signal?.addEventListener("abort", onAbort);
     this.#port.postMessage({ kind: "open", id, target, method, args });
     try {
-      while (signal?.aborted !== true) {
+      for (;;) {
+        if (signal?.aborted === true) return;
         if (stream.items.length > 0) {
           const item = stream.items.shift() as T;
           this.#port.postMessage({ kind: "credit", id });

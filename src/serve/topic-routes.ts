@@ -41,7 +41,7 @@ function topicQueryOf(topic: string, query: Record<string, unknown>): TopicQuery
   const { key, follow } = query;
   if (key !== undefined && typeof key !== "string") throw bad("key", "The key is given twice.", "Give one key.");
   if (follow !== undefined && follow !== "true" && follow !== "false") {
-    throw bad("follow", `follow is "${String(follow)}".`, "Write true or false.");
+    throw bad("follow", `follow is ${JSON.stringify(follow)}.`, "Write true or false.");
   }
   const from = query["from"] === "start" ? "start" : boundOf("from", query["from"]);
   return {

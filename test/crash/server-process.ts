@@ -37,8 +37,8 @@ export class ServerProcess {
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     let messages = "";
-    child.stderr!.on("data", (chunk: Buffer) => (messages += chunk.toString("utf8")));
-    for await (const line of createInterface({ input: child.stdout! })) {
+    child.stderr.on("data", (chunk: Buffer) => (messages += chunk.toString("utf8")));
+    for await (const line of createInterface({ input: child.stdout })) {
       this.#url = (JSON.parse(line) as { url: string }).url;
       return true;
     }

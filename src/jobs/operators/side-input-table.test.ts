@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { RowReader } from "../plan/side-row.ts";
 import { createSideInputTable } from "./side-input-table.ts";

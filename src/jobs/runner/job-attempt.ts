@@ -98,12 +98,18 @@ export class JobAttempt {
 
   /** Resolves when the attempt has finished as told; rejects when it fails. */
   run(): Promise<void> {
-    this.#finished ??= this.#run().finally(() => {
+    this.#finished ??= this.#runAndClose();
+    return this.#finished;
+  }
+
+  async #runAndClose(): Promise<void> {
+    try {
+      await this.#run();
+    } finally {
       this.#cancelTimer?.();
       this.#closing.abort();
-      return this.#output?.close();
-    });
-    return this.#finished;
+      await this.#output?.close();
+    }
   }
 
   /** Ends the attempt: when everything now in the topic is published, or when the open window is. */

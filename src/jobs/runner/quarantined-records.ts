@@ -21,7 +21,7 @@ export class QuarantinedRecords {
       partition: frame.partition,
       offset,
       receivedMs: frame.timestampMs,
-      bytes: frame.values.bytes.subarray(frame.values.starts[i]!, frame.values.starts[i + 1]!),
+      bytes: frame.values.bytes.subarray(frame.values.starts[i], frame.values.starts[i + 1]),
     });
     this.#records.push(record);
     this.sizeBytes += record.length;

@@ -61,7 +61,7 @@ class Follower {
   /** Next offset to read, by partition. */
   readonly #next: number[] = [];
   #malformed = 0;
-  #failure: unknown;
+  #failure: Error | undefined;
   #waiters: (() => void)[] = [];
 
   constructor(input: SideInputModel, options: SideInputsOptions) {
@@ -72,7 +72,7 @@ class Follower {
     this.#convert = options.conversions(input);
     this.table = createSideInputTable(compileRowReader(input.fields), options.oldestNeededMs);
     this.#reading = this.#read().catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) this.#failure = error;
+      if (!this.#stop.signal.aborted) this.#failure = error instanceof Error ? error : new Error(String(error));
       this.#wakeWaiters();
     });
   }
