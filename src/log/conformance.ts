@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { assert } from "../core/errors.ts";
 import type { Position } from "../model/position.ts";
 import { encodeUpdateBatch } from "../model/update/codec.ts";
-import type { Log, RecordBatch, RecordFrame, TopicSettings, UpdateFrame } from "./port.ts";
+import { batchOf, columnOf, textsOf } from "./conformance-batches.ts";
+import type { Log, RecordBatch, TopicSettings, UpdateFrame } from "./port.ts";
 
 export interface LogUnderTest {
   open(): Promise<Log>;
@@ -20,27 +21,8 @@ const rows: TopicSettings = { name: "inputs.row", form: "compacted", partitions:
 const things: TopicSettings = { name: "nodes.thing", form: "updates", partitions: 1, retention: {} };
 const quarantine: TopicSettings = { name: "quarantine.hit", form: "records", partitions: 1, retention: {} };
 
-export function batchOf(values: readonly string[], more: Partial<RecordBatch> = {}): RecordBatch {
-  return { count: values.length, values: columnOf(values), ...more };
-}
-
-export function columnOf(values: readonly string[]): RecordBatch["values"] {
-  const starts = new Uint32Array(values.length + 1);
-  values.forEach((value, i) => {
-    starts[i + 1] = starts[i]! + Buffer.byteLength(value);
-  });
-  return { bytes: Buffer.from(values.join("")), starts };
-}
-
-export function textsOf(frame: RecordFrame): string[] {
-  const { bytes, starts } = frame.values;
-  return Array.from({ length: frame.count }, (_, i) =>
-    Buffer.from(bytes.subarray(starts[i], starts[i + 1])).toString(),
-  );
-}
-
 /** All records of a topic that are there now, by partition, in order. */
-export async function recordsOf(log: Log, topic: string, from?: readonly Position[]): Promise<string[][]> {
+async function recordsOf(log: Log, topic: string, from?: readonly Position[]): Promise<string[][]> {
   const { partitions } = (await log.topics()).find(({ name }) => name === topic)!;
   const records: string[][] = Array.from({ length: partitions }, () => []);
   for await (const frame of log.read({ topics: [topic], until: [], ...(from && { from }) })) {

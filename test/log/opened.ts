@@ -1,6 +1,6 @@
 // A log on a simulated disk with a manual clock: what most tests of the embedded log begin with.
 import { seededRandom } from "../../src/core/random.ts";
-import { batchOf, textsOf } from "../../src/log/conformance.ts";
+import { batchOf, textsOf } from "../../src/log/conformance-batches.ts";
 import { type EmbeddedLog, openEmbeddedLog } from "../../src/log/embedded/log.ts";
 import type { EmbeddedLogSettings } from "../../src/log/embedded/settings.ts";
 import type { RecordBatch, TopicSettings } from "../../src/log/port.ts";

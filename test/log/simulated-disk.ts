@@ -177,6 +177,15 @@ export class SimulatedDisk {
     inode.sync();
   }
 
+  /** Puts a file there, durably, with its folder. */
+  place(path: string, bytes: Uint8Array): void {
+    const [folder, name] = split(path);
+    if (!this.folders.has(folder)) this.folders.set(folder, new Folder());
+    this.folder(folder).change(new Map(this.folder(folder).names).set(name, new Inode()));
+    this.folder(folder).sync();
+    this.overwrite(path, bytes);
+  }
+
   inode(path: string): Inode {
     const [folder, name] = split(path);
     const inode = this.folder(folder).names.get(name);

@@ -6,7 +6,7 @@ import { type Fault, type Operation, SimulatedDisk } from "../../../test/log/sim
 import { RdgError } from "../../core/errors.ts";
 import { seededRandom } from "../../core/random.ts";
 import { encodeUpdateBatch } from "../../model/update/codec.ts";
-import { batchOf, textsOf } from "../conformance.ts";
+import { batchOf, textsOf } from "../conformance-batches.ts";
 import type { Appended, JobOutput, Producer, TopicSettings } from "../port.ts";
 import { type EmbeddedLog, openEmbeddedLog } from "./log.ts";
 

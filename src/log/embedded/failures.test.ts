@@ -1,7 +1,7 @@
 // A disk that fails, fills up or writes in parts: what was not made durable is never acknowledged, shown or kept, and the log goes on when it can.
 import { beforeEach, describe, expect, test } from "vitest";
 import { appendEach, failure, freshDisk, hits, openOn, type OpenedOn, valuesOf } from "../../../test/log/opened.ts";
-import { batchOf } from "../conformance.ts";
+import { batchOf } from "../conformance-batches.ts";
 import type { Producer } from "../port.ts";
 import type { EmbeddedLog } from "./log.ts";
 

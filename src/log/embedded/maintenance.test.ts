@@ -2,7 +2,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { appendEach, failure, freshDisk, hits, openOn, type OpenedOn, valuesOf } from "../../../test/log/opened.ts";
-import { batchOf, columnOf, textsOf } from "../conformance.ts";
+import { batchOf, columnOf, textsOf } from "../conformance-batches.ts";
 import type { RecordFrame, TopicSettings } from "../port.ts";
 import type { EmbeddedLog } from "./log.ts";
 
