@@ -1,0 +1,215 @@
+// The typed client against the real server, queries and a naive store: what it sends, and what rows it makes of answers.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { systemClock, systemTimers } from "../core/clock.ts";
+import { RdgError } from "../core/errors.ts";
+import type { Gateway, ProduceRequest } from "../gateway/port.ts";
+import { edge, node } from "../model/define/element.ts";
+import { event } from "../model/define/event.ts";
+import { t } from "../model/define/field.ts";
+import type { GraphModel } from "../model/definition.ts";
+import { batchOfElements } from "../model/update/batch-of-elements.ts";
+import type { Update } from "../model/update/element.ts";
+import { graphOf } from "../model/update/oracle.ts";
+import { createQueries } from "../query/queries.ts";
+import { createServer, type HttpServer } from "../serve/server.ts";
+import { referenceStore } from "../testing/reference-store.ts";
+import { type Client, connect } from "./client.ts";
+
+const person = node("person", { name: t.string(), born: t.timestamp(), tags: t.set(t.string()), and: t.int32() });
+const thing = node("thing", { size: t.int64(), raw: t.bytes() });
+const knows = edge("knows", person, person, { properties: { since: t.int32(), firstSeen: t.boolean() } });
+const owns = edge("owns", person, thing, { properties: { count: t.counter() } });
+const bought = event("bought", {
+  key: "who",
+  time: "at",
+  fields: { who: t.string(), at: t.timestamp(), price: t.int64(), raw: t.bytes() },
+});
+
+const model: GraphModel = {
+  format: 1,
+  name: "people",
+  events: [bought.model],
+  sideInputs: [],
+  nodes: [person.model, thing.model],
+  edges: [knows.model, owns.model],
+  jobs: [],
+  skewMaxMs: 0,
+  latenessMs: 0,
+  tombstoneGraceMs: 0,
+};
+
+const at = (seconds: number): number => Date.parse("2026-11-01T00:00:00Z") + seconds * 1_000;
+const upsertNode = (
+  type: string,
+  id: string,
+  properties: Update extends { properties: infer P } ? P : object,
+): Update => ({ kind: "node", operation: "upsert", type, id, timeMs: at(0), properties }) as Update;
+const upsertEdge = (type: string, from: string, to: string, seconds: number, properties: object): Update =>
+  ({ kind: "edge", operation: "upsert", type, from, to, timeMs: at(seconds), properties }) as Update;
+
+const updates: readonly Update[] = [
+  upsertNode("person", "ann", { name: "Ann", born: at(0), tags: ["x", "y"], and: 3 }),
+  upsertNode("person", "bob", { name: "Bob", and: 4 }),
+  upsertNode("thing", "car", { size: 2n ** 60n, raw: new Uint8Array([1, 2]) }),
+  upsertEdge("knows", "ann", "bob", 1, { since: 2001, firstSeen: true }),
+  upsertEdge("knows", "cid", "ann", 2, { since: 1999 }),
+  upsertEdge("owns", "bob", "car", 3, { count: 7 }),
+  ...["t1", "t2", "t3", "t4", "t5"].map((id, i) => upsertEdge("owns", "ann", id, i, { count: i })),
+];
+
+let server: HttpServer;
+let rdg: Client;
+const produced: ProduceRequest[] = [];
+const gateway: Gateway = {
+  async produce(request) {
+    produced.push(request);
+    return { accepted: 1, positions: ["events.bought/0@0"], duplicate: false, rejected: [], rejectedCount: 0 };
+  },
+  close: async () => {},
+};
+
+beforeAll(async () => {
+  const store = referenceStore({ model, clock: systemClock });
+  const batch = batchOfElements(model, [...graphOf(model, updates).values()]);
+  const frame = { source: "test", offset: 0, job: "test", timestampMs: 0, inputs: [], sizeBytes: 0 };
+  await store.apply({ ...frame, updates: () => batch });
+  const waitFor = async (): Promise<boolean> => true;
+  const ports = { model, clock: systemClock, timers: systemTimers };
+  const queries = createQueries({ ...ports, store, waitFor, continuationKey: new Uint8Array(32) });
+  server = createServer({ ...ports, gateway, queries, settings: { port: 0 } });
+  rdg = connect((await server.listen()).url);
+});
+afterAll(() => server.close());
+
+describe("the client", () => {
+  test("answers rows of the declared types, with the nodes at both ends", async () => {
+    const answer = await rdg.from(person, "ann").out(knows).out(owns).run();
+    expect(answer.complete).toBe(true);
+    expect(answer.edges(0)).toEqual([
+      {
+        from: {
+          type: "person",
+          id: "ann",
+          firstSeen: new Date(at(0)),
+          lastSeen: new Date(at(0)),
+          properties: { name: "Ann", born: new Date(at(0)), tags: ["x", "y"], and: 3 },
+        },
+        to: expect.objectContaining({ id: "bob" }) as unknown,
+        firstSeen: new Date(at(1)),
+        lastSeen: new Date(at(1)),
+        properties: { since: 2001, firstSeen: true },
+      },
+    ]);
+    expect(answer.edges(1)[0]!.properties).toEqual({ count: 7n });
+    expect(answer.nodes.map(({ id, properties }) => [id, properties])).toEqual([
+      ["car", { size: 2n ** 60n, raw: new Uint8Array([1, 2]) }],
+    ]);
+  });
+
+  test("walks against edges and both ways; ends follow the declared direction", async () => {
+    const inward = await rdg.from(thing, "car").in(owns).run();
+    expect(inward.edges(0).map(({ from, to }) => [from.id, to.id])).toEqual([["bob", "car"]]);
+    const both = await rdg.from(person, "ann").both(knows).run();
+    expect(both.edges(0).map(({ from, to }) => [from.id, to.id])).toEqual([
+      ["cid", "ann"],
+      ["ann", "bob"],
+    ]);
+    expect(both.nodes[0]).toEqual({ type: "person", id: "cid", properties: {} });
+  });
+
+  test("goes on where limits cut an answer off", async () => {
+    let answer = await rdg.from(person, "ann").out(owns, { latest: 2 }).run();
+    const ids: string[] = [];
+    for (let asked = 0; asked < 10; asked++) {
+      ids.push(...answer.edges(0).map(({ to }) => to.id));
+      if (answer.complete) break;
+      answer = await answer.more();
+    }
+    expect(ids).toEqual(["t5", "t4", "t3", "t2", "t1"]);
+    const any = await rdg.from(person, "ann").out(owns, { any: 2 }).run();
+    await expect(any.more()).rejects.toMatchObject({ kind: "invalid", code: "not_continuable" });
+  });
+
+  test("states filters, times and selections as JSON", () => {
+    const steps = rdg
+      .from(person, "ann")
+      .both(knows, {
+        latest: 5,
+        since: new Date(at(0)),
+        until: "1h",
+        where: (e) => e.since.gte(2000).and(e.firstSeen.equals(true).not(), e.lastSeen.lt(new Date(at(9)))),
+        whereNode: (n) => n.tags.in("x", "z").or(n.and.in(1, 2)).or(n.name.startsWith("A")).and(n.born.isAbsent()),
+        select: ["since"],
+        selectNode: [],
+      })
+      .out(owns, { where: (e) => e.count.gt(2n ** 60n) });
+    expect(steps.request()).toEqual({
+      from: { type: "person", ids: ["ann"] },
+      hops: [
+        {
+          edge: "knows",
+          direction: "both",
+          order: "latest",
+          limit: 5,
+          since: new Date(at(0)).toISOString(),
+          until: "1h",
+          where: {
+            edge: {
+              and: [
+                { since: { gte: 2000 } },
+                { not: { ".firstSeen": { equals: true } } },
+                { lastSeen: { lt: new Date(at(9)).toISOString() } },
+              ],
+            },
+            node: {
+              and: [
+                { or: [{ tags: { in: ["x", "z"] } }, { ".and": { in: [1, 2] } }, { name: { prefix: "A" } }] },
+                { not: { born: { present: true } } },
+              ],
+            },
+          },
+          select: { edge: ["since"], node: [] },
+        },
+        { edge: "owns", where: { edge: { count: { gt: String(2n ** 60n) } } } },
+      ],
+    });
+    expect(() => rdg.from(person, "ann").both(knows, { where: (e) => e.since.add(1).gt(2000) })).toThrow(RdgError);
+  });
+
+  test("finds what its filters ask for", async () => {
+    const some = await rdg
+      .from(person, "ann")
+      .out(owns, { where: (e) => e.count.gte(3) })
+      .run();
+    expect(some.edges(0).map(({ to }) => to.id)).toEqual(["t5", "t4"]);
+    const none = await rdg
+      .from(person, "ann")
+      .both(knows, { whereNode: (n) => n.tags.equals("x") })
+      .run();
+    expect(none.nodes).toEqual([]);
+  });
+
+  test("produces events in their JSON form", async () => {
+    const one = { who: "ann", at: new Date(at(0)), price: 2n ** 60n, raw: new Uint8Array([255]) };
+    expect(await rdg.produce(bought, one, { ...one, who: "bob" })).toEqual({
+      accepted: 1,
+      positions: ["events.bought/0@0"],
+    });
+    const { target, format, body } = produced[0]!;
+    expect([target, format]).toEqual([{ kind: "event", name: "bought" }, "ndjson"]);
+    const lines = Buffer.from(body)
+      .toString()
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as unknown);
+    const sent = { who: "ann", at: "2026-11-01T00:00:00.000Z", price: "1152921504606846976", raw: "/w==" };
+    expect(lines).toEqual([sent, { ...sent, who: "bob" }]);
+  });
+
+  test("raises the server's errors, and says when nobody answers", async () => {
+    const wrong = rdg.from(person, "").run();
+    await expect(wrong).rejects.toMatchObject({ kind: "invalid", code: "bad_id", place: "/from/ids/0" });
+    const nobody = connect("http://127.0.0.1:1").from(person, "ann").run();
+    await expect(nobody).rejects.toMatchObject({ kind: "unavailable", code: "no_answer" });
+  });
+});
