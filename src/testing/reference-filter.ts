@@ -1,5 +1,5 @@
 // The meaning of filters, stated over property values: the twin that a store's evaluation in place is tested against.
-import type { PropertyModel } from "../model/definition.ts";
+import type { PropertyModel, ValueType } from "../model/definition.ts";
 import type { Filter, FilterTarget, PropertyValue } from "../model/filter.ts";
 import { compareBytes, encodeValue } from "../model/update/encoded-value.ts";
 
@@ -26,11 +26,11 @@ function passes(filter: Filter, edge: Seen, node: Seen | undefined): boolean {
   if (filter.kind === "present") return value !== undefined;
   if (value === undefined || value === null) return false;
   const set = model?.merge === "union";
-  if (filter.kind === "prefix") return !set && typeof value === "string" && value.startsWith(filter.value);
+  if (filter.kind === "prefix")
+    return !set && model?.type.kind === "string" && (value as string).startsWith(filter.value);
+  const type: ValueType = model?.type ?? { kind: "timestamp" };
   const order = (a: PropertyValue, b: PropertyValue): number =>
-    model === undefined
-      ? (a as number) - (b as number)
-      : compareBytes(encodeValue(model.type, a), encodeValue(model.type, b));
+    compareBytes(encodeValue(type, a), encodeValue(type, b));
   const equals = (wanted: PropertyValue): boolean =>
     wanted !== null &&
     (set ? (value as readonly PropertyValue[]) : [value]).some((item) => item !== null && order(item, wanted) === 0);

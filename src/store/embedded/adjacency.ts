@@ -19,7 +19,7 @@ const one = 1;
 const small = 2;
 const big = 3;
 const kindMask = 15;
-export const smallMax = 256;
+const smallMax = 256;
 
 export class AdjacencyLists {
   readonly arena: Arena;

@@ -55,7 +55,8 @@ export function parseManifest(text: string, path: string): Manifest {
     );
   }
   const body = text.slice(end + 1, -1);
-  if (head !== magic || crc32(body).toString(16).padStart(8, "0") !== checksum) throw damaged(path, "its manifest");
+  if (head !== magic || !text.endsWith("\n") || crc32(body).toString(16).padStart(8, "0") !== checksum)
+    throw damaged(path, "its manifest");
   return JSON.parse(body) as Manifest;
 }
 

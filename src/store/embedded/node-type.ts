@@ -12,7 +12,7 @@ import { copyBytes } from "./registers.ts";
 import { listsOf } from "./row-layout.ts";
 import { rowMask, rowShift } from "./rows.ts";
 
-export const idAt = 0;
+const idAt = 0;
 const holdersAt = 1;
 const idHeaderBytes = 6;
 /** In place of the number of holders. */

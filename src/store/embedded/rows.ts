@@ -5,10 +5,10 @@ import { firstSeenAt, lastSeenAt, type RowLayout } from "./row-layout.ts";
 
 /** A page holds 2^13 rows. */
 export const rowShift = 13;
-export const rowsPerPage = 1 << rowShift;
+const rowsPerPage = 1 << rowShift;
 export const rowMask = rowsPerPage - 1;
 const firstPageRows = 64;
-export const freeRow = 0xffffffff;
+const freeRow = 0xffffffff;
 /** Entries of lists keep rows in words that are copied as halves of doubles: below 2^31 no pair of them reads as a NaN. */
 const rowsMax = 0x7ff00000;
 

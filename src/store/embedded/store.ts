@@ -19,13 +19,15 @@ import { scanGraph } from "./scan.ts";
 import { verifyGraph } from "./verify.ts";
 
 export interface EmbeddedStoreSettings {
-  /** At so many bytes in use `apply` rejects with `memory_budget`. Copies that a running checkpoint needs may add a quarter. */
+  /** At so many bytes in use `apply` rejects with `memory_budget`. */
   readonly memoryMaxBytes: number;
   /**
    * A checkpoint is written when so many bytes of frames were applied since the last one: bounds the replay of a restart. With
    * `Number.MAX_SAFE_INTEGER` none is, not even by `close`.
    */
   readonly checkpointDebtMaxBytes: number;
+  /** Memory beyond that for copies of pages that a checkpoint has not written yet; applying waits at it. Default: a quarter of `memoryMaxBytes`, at least 64 MB. */
+  readonly checkpointCopiesMaxBytes?: number;
   /** How often expired and long removed elements are looked for. Default: every minute. */
   readonly purgeIntervalMs?: number;
 }
@@ -80,7 +82,7 @@ export class EmbeddedStore implements Store {
       notice,
       alone,
       debtMaxBytes: settings.checkpointDebtMaxBytes,
-      copiedMaxBytes: Math.max(64e6, settings.memoryMaxBytes / 4),
+      copiedMaxBytes: settings.checkpointCopiesMaxBytes ?? Math.max(64e6, settings.memoryMaxBytes / 4),
       newestApplied: found ? applied.state() : undefined,
     });
     const intervalMs = settings.purgeIntervalMs ?? purgeIntervalMs;
