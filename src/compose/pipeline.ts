@@ -132,6 +132,7 @@ function runnerOf(job: JobModel, options: PipelineOptions, parts: RunnerParts): 
   const event = model.events.find(({ name }) => name === job.event)!;
   const own = parts.schemas.get(`events.${event.name}-value`)!;
   const map = graph.maps.get(event.name);
+  const tables = { side: (input: string) => parts.sideInputs.table(input) };
   return new JobRunner({
     log: parts.log,
     model,
@@ -142,10 +143,7 @@ function runnerOf(job: JobModel, options: PipelineOptions, parts: RunnerParts): 
     sideInputs: parts.sideInputs,
     schemaId: own.id,
     conversion: conversionsTo(parts.registry, event.fields, own.schema),
-    compile: () =>
-      map === undefined
-        ? compileJob(model, job, { side: (input) => parts.sideInputs.table(input) })
-        : compileMapJob(model, job, map),
+    compile: () => (map === undefined ? compileJob(model, job, tables) : compileMapJob(model, job, map, tables)),
     downstream: parts.backlog,
     onRetry: (name, error) => logger.warn({ job: name }, `job ${name} tries again: ${describeError(error)}`),
   });
