@@ -113,7 +113,6 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
     model,
     store,
     clock,
-    timers,
     waitFor: (positions, timeoutMs) => feeder.waitFor(positions, timeoutMs),
     continuationKey: await continuationKey(settings.data),
     limits: { timeoutMsDefault: settings["serve.timeout"], timeoutMsMax: settings["serve.timeout"] },

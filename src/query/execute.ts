@@ -1,6 +1,7 @@
 // Runs a traversal plan on a store, breadth first: per level one deduplicated frontier, its edges, then its nodes. Knows the store port only.
-import type { Clock, Timers } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import { RdgError } from "../core/errors.ts";
+import type { Turns } from "../core/turns.ts";
 import type { GraphModel } from "../model/definition.ts";
 import type { PropertyValue } from "../model/filter.ts";
 import type { TruncationCause } from "../model/traversal.ts";
@@ -55,7 +56,7 @@ export interface Execution {
   readonly model: GraphModel;
   readonly store: Store;
   readonly clock: Clock;
-  readonly timers: Timers;
+  readonly turns: Turns;
 }
 
 /** `startedMs` (monotonic) is when the request came: its deadline counts from there. */
@@ -75,12 +76,12 @@ export async function executeTraversal(
 
 async function walkLevels(
   plan: TraversalPlan,
-  { model, store, clock, timers }: Execution,
+  { model, store, clock, turns }: Execution,
   reader: StoreReader,
   startedMs: number,
   signal: AbortSignal,
 ): Promise<Traversal> {
-  const spending = new Spending(plan.budget, clock, timers, startedMs);
+  const spending = new Spending(plan.budget, clock, turns, startedMs);
   const context: HopContext = { reader, capabilities: store.capabilities, model, spending, signal };
   const starts = await findStarts(plan, reader, signal);
   const levels: Level[] = [];

@@ -1,12 +1,13 @@
 // Queries over a store: wait for positions, plan, walk, encode. The stage's one implementation, over ports only.
-import type { Clock, Timers } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import { RdgError } from "../core/errors.ts";
+import { systemTurns, type Turns } from "../core/turns.ts";
 import type { GraphModel } from "../model/definition.ts";
 import { type Position, formatPosition } from "../model/position.ts";
 import type { Store } from "../store/port.ts";
 import { continuationOf, planContinuation } from "./continuation.ts";
 import { AnswerEncoder } from "./encode-json.ts";
-import { type Traversal, executeTraversal } from "./execute.ts";
+import { type Execution, type Traversal, executeTraversal } from "./execute.ts";
 import { JsonReader } from "./json-reader.ts";
 import type { Queries, QueryAnswer } from "./port.ts";
 import { edgeTypeIndex, nodeTypeIndex, planTraversal, readId } from "./request.ts";
@@ -17,7 +18,7 @@ export interface QueriesOptions {
   readonly model: GraphModel;
   readonly store: Store;
   readonly clock: Clock;
-  readonly timers: Timers;
+  readonly turns?: Turns;
   /** Resolves with true once the store has applied the positions, with false after `timeoutMs`. */
   readonly waitFor: (positions: readonly Position[], timeoutMs: number, signal: AbortSignal) => Promise<boolean>;
   /** Signs continuation tokens: at least 32 random bytes, the same in all servers of the graph and after a restart. */
@@ -52,14 +53,21 @@ class StoreQueries implements Queries {
   private readonly options: QueriesOptions;
   private readonly limits: TraversalLimits;
   private readonly encoder: AnswerEncoder;
+  private readonly execution: Execution;
 
   constructor(options: QueriesOptions) {
     this.options = options;
     this.limits = { ...defaultTraversalLimits, ...options.limits };
     this.encoder = new AnswerEncoder(options.model);
+    const { model, store, clock, turns = systemTurns } = options;
+    this.execution = { model, store, clock, turns };
   }
 
-  async traverse(request: unknown, signal: AbortSignal): Promise<QueryAnswer> {
+  traverse(request: unknown, signal: AbortSignal): Promise<QueryAnswer> {
+    return whileAsked(signal, () => this.answer(request, signal));
+  }
+
+  private async answer(request: unknown, signal: AbortSignal): Promise<QueryAnswer> {
     const { model, clock, store, continuationKey } = this.options;
     const startedMs = clock.monotonicMs();
     const continued = typeof request === "object" && request !== null && Object.hasOwn(request, "continue");
@@ -70,7 +78,7 @@ class StoreQueries implements Queries {
     const walkedFromMs = clock.monotonicMs();
     // Read before the store is: the answer has seen at least this.
     const { inputs } = await store.applied();
-    const traversal = await executeTraversal(plan, this.options, startedMs, signal);
+    const traversal = await executeTraversal(plan, this.execution, startedMs, signal);
     return this.encode(plan, traversal, inputs, startedMs, walkedFromMs);
   }
 
@@ -85,7 +93,15 @@ class StoreQueries implements Queries {
     }
   }
 
-  async node(type: string, id: string, signal: AbortSignal): Promise<QueryAnswer> {
+  node(type: string, id: string, signal: AbortSignal): Promise<QueryAnswer> {
+    return whileAsked(signal, () => this.findNode(type, id, signal));
+  }
+
+  edge(type: string, from: string, to: string, signal: AbortSignal): Promise<QueryAnswer> {
+    return whileAsked(signal, () => this.findEdge(type, from, to, signal));
+  }
+
+  private async findNode(type: string, id: string, signal: AbortSignal): Promise<QueryAnswer> {
     const { model, store } = this.options;
     const index = nodeTypeIndex(model, type);
     const select = model.nodes[index]!.properties.map((_, i) => i);
@@ -106,7 +122,7 @@ class StoreQueries implements Queries {
     }
   }
 
-  async edge(type: string, from: string, to: string, signal: AbortSignal): Promise<QueryAnswer> {
+  private async findEdge(type: string, from: string, to: string, signal: AbortSignal): Promise<QueryAnswer> {
     const { model, store } = this.options;
     const index = edgeTypeIndex(model, type);
     const select = model.edges[index]!.properties.map((_, i) => i);
@@ -163,5 +179,15 @@ class StoreQueries implements Queries {
       answerBytes: json.length,
     });
     return { json };
+  }
+}
+
+/** Whatever way a stage stops when the signal aborts, it becomes one error. */
+async function whileAsked<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!signal.aborted || error instanceof RdgError) throw error;
+    throw new RdgError("closed", "request_aborted", "The request was given up by its caller.", { cause: error });
   }
 }

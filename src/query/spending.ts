@@ -1,6 +1,6 @@
 // What a traversal may still spend: edges, edges looked at, bytes, time. Asked after every batch, so that no traversal runs away or holds the thread.
-import type { Clock, Timers } from "../core/clock.ts";
-import { RdgError } from "../core/errors.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Turns } from "../core/turns.ts";
 import type { PropertyValue } from "../model/filter.ts";
 import type { TruncationCause } from "../model/traversal.ts";
 import type { TraversalBudget } from "./traversal-plan.ts";
@@ -14,17 +14,17 @@ export class Spending {
   readonly bytesMax: number;
   bytesLeft: number;
   private readonly clock: Clock;
-  private readonly timers: Timers;
+  private readonly turns: Turns;
   private readonly deadlineMs: number;
   private stretchFromMs: number;
   private late = false;
 
-  constructor(budget: TraversalBudget, clock: Clock, timers: Timers, startedMs: number) {
+  constructor(budget: TraversalBudget, clock: Clock, turns: Turns, startedMs: number) {
     this.edgesLeft = budget.edgesMax;
     this.scannedLeft = budget.scannedMax;
     this.bytesLeft = this.bytesMax = budget.bytesMax;
     this.clock = clock;
-    this.timers = timers;
+    this.turns = turns;
     this.deadlineMs = startedMs + budget.timeoutMs;
     this.stretchFromMs = startedMs;
   }
@@ -39,14 +39,14 @@ export class Spending {
 
   /** Looks at the clock; the promise, when there is one, gives way to other work. */
   tick(signal: AbortSignal): Promise<void> | undefined {
-    if (signal.aborted) throw new RdgError("closed", "request_aborted", "The request was given up by its caller.");
+    signal.throwIfAborted();
     const now = this.clock.monotonicMs();
     if (now >= this.deadlineMs) this.late = true;
     return now - this.stretchFromMs < stretchMs ? undefined : this.giveWay();
   }
 
   private async giveWay(): Promise<void> {
-    await this.timers.sleep(0);
+    await this.turns.next();
     this.stretchFromMs = this.clock.monotonicMs();
   }
 }

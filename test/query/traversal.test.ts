@@ -1,7 +1,7 @@
 // Traversals against their naive twin: random definitions, graphs and requests, with a store that filters and with one that does not.
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Clock, Timers } from "../../src/core/clock.ts";
+import type { Clock } from "../../src/core/clock.ts";
 import type { ContinueRequest, TraverseAnswer, TraverseRequest } from "../../src/model/traversal.ts";
 import type { Queries } from "../../src/query/port.ts";
 import { createQueries } from "../../src/query/queries.ts";
@@ -13,7 +13,6 @@ import { type PlainGraph, referenceTraversal } from "../../src/testing/reference
 import { type Scenario, feed, nowMs, plainGraph, scenarios } from "./random-graph.ts";
 
 const clock: Clock = { now: () => nowMs, monotonicMs: () => 0 };
-const timers: Timers = { after: () => () => {}, sleep: async () => {} };
 const signal = new AbortController().signal;
 
 /** Declares that it filters less, and refuses to be asked for what it did not declare. */
@@ -53,7 +52,6 @@ async function open(
     model: scenario.model,
     store,
     clock,
-    timers,
     waitFor: async () => true,
     continuationKey: new Uint8Array(32),
   });

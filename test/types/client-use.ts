@@ -65,7 +65,7 @@ export async function use(): Promise<void> {
   // @ts-expect-error bad duration
   rdg.from(account, "a1").out(uses, { since: "30 days" });
   // @ts-expect-error missing field
-  rdg.produce(playback, { accountId: "a1" });
+  void rdg.produce(playback, { accountId: "a1" });
   // @ts-expect-error no ids: no full scan
   rdg.from(title);
 }
