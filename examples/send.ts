@@ -91,6 +91,7 @@ interface Problem {
   readonly title?: string;
   readonly detail?: string;
   readonly code?: string;
+  readonly place?: string;
   readonly hint?: string;
 }
 
@@ -101,7 +102,8 @@ function answerError(status: number, text: string): AnswerError {
   } catch {
     problem = { detail: text.slice(0, 300) };
   }
-  const message = problem.detail ?? problem.title ?? `RDG answered ${status}.`;
+  const place = problem.place === undefined ? "" : ` (at ${problem.place})`;
+  const message = (problem.detail ?? problem.title ?? `RDG answered ${status}.`) + place;
   return new AnswerError(problem.hint === undefined ? message : `${message} ${problem.hint}`, status, problem.code);
 }
 

@@ -52,7 +52,10 @@ class Demo {
       if (done > 0 || range.known.length > 0) say("Going on where the last start stopped.");
       const progress = new Progress("commits", undefined, done);
       // Counting takes a while where there are millions: the bar appears when it is done.
-      const counted = countCommits(this.#repository, range).then((total) => (progress.total = total));
+      countCommits(this.#repository, range).then(
+        (total) => (progress.total = total),
+        () => undefined,
+      );
       const startMs = performance.now();
       let read = 0;
       await this.#feed
@@ -66,9 +69,9 @@ class Demo {
           this.#stop,
         )
         .finally(() => progress.stop());
-      await counted;
       const seconds = (performance.now() - startMs) / 1000;
       say(`${read.toLocaleString("en")} commits stored in ${seconds.toFixed(1)} s.`);
+      if (this.#stop.aborted) return;
     }
     const startMs = performance.now();
     await this.#running.ready;

@@ -92,7 +92,7 @@ export class Questions {
   }
 
   async #colleagues(person: NodeAnswer): Promise<Answered> {
-    const query = `(person {id: ${text(person.id)}})${lastCommits}-[:touched {any: 50}]->()<-[:knows {latest: 100}]-(person) ${ofTheirOwn}`;
+    const query = `(person {id: ${text(person.id)}})${lastCommits}-[:touched {any: 50}]->()<-[:knows {any: 1000}]-(person) ${ofTheirOwn}`;
     const question = `Who else works on the files of the last 30 commits by ${nameOf(person, person.id)}?`;
     return this.#answered(question, query, ({ levels }) => {
       const others = levels[3]!.edges!.filter(({ from }) => from !== person.id);
