@@ -6,10 +6,12 @@ import type { Emit, Expression } from "../../model/plan.ts";
 import type { UpdateSink } from "../../model/update/sink.ts";
 import * as bytesRuntime from "./compile/bytes.ts";
 import { compileCall } from "./compile/calls.ts";
+import { EmitChecks } from "./compile/emit-checks.ts";
 import { EmitCompiler } from "./compile/emits.ts";
 import { ExpressionCompiler } from "./compile/expressions.ts";
 import * as int64Runtime from "./compile/int64.ts";
 import { type Layout, layoutOf, pathKey } from "./compile/layout.ts";
+import { LoopWriter } from "./compile/loops.ts";
 import { and, truth } from "./compile/operand.ts";
 import { Scratch } from "./compile/scratch.ts";
 import { badPlan, LiteralPool, Source } from "./compile/source.ts";
@@ -110,15 +112,17 @@ function generate(model: GraphModel, job: JobModel, emits: readonly Emit[], even
     code,
     compileCall,
   );
-  const emit = new EmitCompiler(model, compiler, walks, head);
+  const loops = new LoopWriter(compiler, walks, head);
+  const checks = new EmitChecks(model, compiler, loops);
+  const emit = new EmitCompiler(model, compiler, loops);
   const inputs: string[] = [];
   code.block("function emit(sink)", () => {
     code.line("if (sink !== bound) bind(sink);");
     code.line("const b = lastBytes, time = found.timeMs;");
     code.line("scratch.length = 0;");
     writeSteps(model, job, compiler, head, inputs);
-    const { part } = compiler.around(() => emit.check(emits, "emit"));
-    if (emit.countsItems) code.line("let items = 0;");
+    const { part } = compiler.around(() => checks.write(emits, "emit"));
+    if (checks.countsItems) code.line("let items = 0;");
     code.place(part);
     code.line("let emitted = 0, skipped = 0;");
     emit.write(emits, "emit");

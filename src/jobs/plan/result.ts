@@ -35,5 +35,3 @@ export const resultCodes = [
   "bad_update",
   "too_many_items",
 ] as const;
-
-export type ResultCode = (typeof resultCodes)[number];

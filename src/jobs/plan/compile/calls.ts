@@ -1,7 +1,7 @@
 // Compiles calls: presence, logic, comparison and choice here, numbers and text in their own files.
 import type { Expression, FunctionName } from "../../../model/plan.ts";
 import type { ArgumentCompilers } from "./argument-compiler.ts";
-import { type Call, type ExpressionCompiler, typeName } from "./expressions.ts";
+import type { Call, ExpressionCompiler } from "./expressions.ts";
 import { numberCalls } from "./number-calls.ts";
 import {
   and,
@@ -15,6 +15,7 @@ import {
   sameSymbols,
   spread,
   truth,
+  typeName,
 } from "./operand.ts";
 import { badPlan } from "./source.ts";
 import { textCalls } from "./text-calls.ts";

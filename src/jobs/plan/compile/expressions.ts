@@ -1,10 +1,12 @@
 // Compiles expressions to JavaScript statements over byte ranges and numbers; each expression is computed once where its first use dominates the others.
 import type { ValueType } from "../../../model/definition.ts";
 import type { Expression } from "../../../model/plan.ts";
+import { coerce } from "./coerce.ts";
 import { type Layout, pathKey } from "./layout.ts";
 import { literalOperand } from "./literals.ts";
-import { formOf, isScalar, type Operand, type RangeOperand, sameSymbols } from "./operand.ts";
+import { nothing, type Operand } from "./operand.ts";
 import { badPlan, type LiteralPool, type Source } from "./source.ts";
+import { Variable } from "./variable.ts";
 
 /** Variables that hold a walked record: its bytes and the Int32Array that its layout describes. */
 export interface Place {
@@ -124,18 +126,10 @@ export class ExpressionCompiler {
       case "literal":
         return literalOperand(expression, this.literals, this.place);
       case "null":
-        return this.nothing(expression.type, "true");
+        return nothing(expression.type, "true");
       case "call":
         return this.calls(this, expression);
     }
-  }
-
-  /** Null or, with `isNull` "false", absent. */
-  nothing(type: ValueType, isNull: "true" | "false"): Operand {
-    const presence = { type, has: "false", isNull };
-    const form = formOf(type);
-    if (form === "range") return { form, ...presence, buffer: "b", start: "0", end: "0" };
-    return form === "number" ? { form, ...presence, value: "0" } : { form, ...presence, value: "false" };
   }
 
   /** The same number for the same expression; an item goes by its `each`, since the same depth means other items in other places. */
@@ -207,122 +201,11 @@ export class ExpressionCompiler {
     return name;
   }
 
-  /** The operand as a value of `type`; refuses what does not fit. */
   coerce(operand: Operand, type: ValueType): Operand {
-    const from = operand.type;
-    if (type.kind === "enum") return this.toEnum(operand, type);
-    if (from.kind === type.kind && (isScalar(type) || JSON.stringify(from) === JSON.stringify(type))) return operand;
-    if (from.kind === "int32" && (type.kind === "int64" || type.kind === "double")) return { ...operand, type };
-    if (from.kind === "enum" && type.kind === "string" && operand.form === "number") {
-      if (typeof operand.literal === "string")
-        return literalOperand({ value: operand.literal, type }, this.literals, this.place);
-      return this.symbolText(operand.value, operand.has, operand.isNull, from.symbols);
-    }
-    if (operand.has === "false") return this.nothing(type, operand.isNull === "true" ? "true" : "false");
-    throw badPlan(this.place, `${typeName(from)} is not ${typeName(type)}.`);
+    return coerce(this, operand, type);
   }
 
-  private toEnum(operand: Operand, type: ValueType & { readonly kind: "enum" }): Operand {
-    const from = operand.type;
-    if (sameSymbols(from, type)) return operand;
-    if (operand.has === "false") return this.nothing(type, operand.isNull === "true" ? "true" : "false");
-    if (typeof operand.literal === "string" && (from.kind === "string" || from.kind === "enum")) {
-      return literalOperand({ value: operand.literal, type }, this.literals, this.place);
-    }
-    if (
-      from.kind !== "enum" ||
-      operand.form !== "number" ||
-      !from.symbols.every((symbol) => type.symbols.includes(symbol))
-    ) {
-      throw badPlan(this.place, `${typeName(from)} is not ${typeName(type)}.`);
-    }
-    const table = this.code.fresh("c");
-    this.code.line(`const ${table} = [${from.symbols.map((symbol) => type.symbols.indexOf(symbol)).join(", ")}];`);
-    const value = this.code.fresh("v");
-    this.code.line(`const ${value} = ${operand.has} ? ${table}[${operand.value}] : 0;`);
-    return { form: "number", type, has: operand.has, isNull: operand.isNull, value };
-  }
-
-  private symbolText(index: string, has: string, isNull: string, symbols: readonly string[]): RangeOperand {
-    const start = this.code.fresh("f");
-    const end = this.code.fresh("t");
-    this.code.line(`let ${start} = 0, ${end} = 0;`);
-    this.code.block(`if (${has})`, () => {
-      this.code.block(`switch (${index})`, () => {
-        symbols.forEach((symbol, i) => {
-          const bounds = this.literals.add(Buffer.from(symbol, "utf8"));
-          this.code.line(`case ${i}: ${start} = ${bounds.start}; ${end} = ${bounds.end}; break;`);
-        });
-      });
-    });
-    const bytesMax = Math.max(0, ...symbols.map((symbol) => Buffer.byteLength(symbol)));
-    return { form: "range", type: { kind: "string" }, has, isNull, buffer: "literals", start, end, bytesMax };
-  }
-
-  /** Variables that branches assign: for `choose`, `orElse`, `mapEnum`. */
   variable(type: ValueType): Variable {
     return new Variable(this, type);
   }
-}
-
-/** A result that is decided at run time: 0 absent, 1 null, 2 value. */
-export class Variable {
-  private readonly compiler: ExpressionCompiler;
-  private readonly type: ValueType;
-  private readonly state: string;
-  private readonly names: readonly string[];
-  private nullable = false;
-  private bytesMax = 0;
-
-  constructor(compiler: ExpressionCompiler, type: ValueType) {
-    this.compiler = compiler;
-    this.type = type;
-    const { code } = compiler;
-    this.state = code.fresh("s");
-    const form = formOf(type);
-    this.names = form === "range" ? [code.fresh("b"), code.fresh("f"), code.fresh("t")] : [code.fresh("v")];
-    const initial = form === "range" ? ["b", "0", "0"] : [form === "number" ? "0" : "false"];
-    code.line(`let ${this.state} = 0, ${this.names.map((name, i) => `${name} = ${initial[i]}`).join(", ")};`);
-  }
-
-  assign(operand: Operand): void {
-    const value = this.compiler.coerce(operand, this.type);
-    const { code } = this.compiler;
-    if (value.isNull !== "false") this.nullable = true;
-    if (value.has === "false") {
-      if (value.isNull !== "false") code.line(`${this.state} = ${value.isNull} ? 1 : 0;`);
-      return;
-    }
-    const sources = value.form === "range" ? [value.buffer, value.start, value.end] : [value.value];
-    if (value.form === "range") this.bytesMax = Math.max(this.bytesMax, value.bytesMax ?? Number.POSITIVE_INFINITY);
-    const none = value.isNull === "false" ? "0" : `${value.isNull} ? 1 : 0`;
-    code.line(`${this.state} = ${value.has === "true" ? "2" : `${value.has} ? 2 : ${none}`};`);
-    code.line(this.names.map((name, i) => `${name} = ${sources[i]};`).join(" "));
-  }
-
-  /** Only the value: its absence and null leave the variable unset. */
-  assignValue(operand: Operand): void {
-    this.assign({ ...operand, isNull: "false" });
-  }
-
-  get unset(): string {
-    return `${this.state} !== 2`;
-  }
-
-  result(): Operand {
-    const [first, start, end] = this.names as readonly [string, string, string];
-    const presence = {
-      type: this.type,
-      has: `${this.state} === 2`,
-      isNull: this.nullable ? `${this.state} === 1` : "false",
-    };
-    const form = formOf(this.type);
-    if (form !== "range") return { form, ...presence, value: first };
-    const bound = Number.isFinite(this.bytesMax) ? { bytesMax: this.bytesMax } : {};
-    return { form, ...presence, buffer: first, start, end, ...bound };
-  }
-}
-
-export function typeName(type: ValueType): string {
-  return type.kind === "enum" ? `enum(${type.symbols.join(", ")})` : type.kind;
 }

@@ -3,8 +3,7 @@ import { timestampMaxMs } from "../../../model/avro/json-values.ts";
 import type { ValueType } from "../../../model/definition.ts";
 import type { ArgumentCompiler, ArgumentCompilers } from "./argument-compiler.ts";
 import type { ExpressionCompiler } from "./expressions.ts";
-import { typeName } from "./expressions.ts";
-import { and, isInteger, type NumberOperand, type Operand } from "./operand.ts";
+import { and, isInteger, type NumberOperand, type Operand, typeName } from "./operand.ts";
 import { badPlan } from "./source.ts";
 
 const int64: ValueType = { kind: "int64" };

@@ -99,3 +99,15 @@ export function sameSymbols(x: ValueType, y: ValueType): boolean {
 export function spread(operand: RangeOperand): string {
   return `${operand.buffer}, ${operand.start}, ${operand.end}`;
 }
+
+/** Null or, with `isNull` "false", absent. */
+export function nothing(type: ValueType, isNull: "true" | "false"): Operand {
+  const presence = { type, has: "false", isNull };
+  const form = formOf(type);
+  if (form === "range") return { form, ...presence, buffer: "b", start: "0", end: "0" };
+  return form === "number" ? { form, ...presence, value: "0" } : { form, ...presence, value: "false" };
+}
+
+export function typeName(type: ValueType): string {
+  return type.kind === "enum" ? `enum(${type.symbols.join(", ")})` : type.kind;
+}

@@ -1,8 +1,17 @@
 // Compiles calls on text: on UTF-8 bytes throughout, so that cutting and comparing copies nothing and building writes to the scratch buffer.
 import type { ValueType } from "../../../model/definition.ts";
 import type { ArgumentCompiler, ArgumentCompilers } from "./argument-compiler.ts";
-import { type ExpressionCompiler, typeName } from "./expressions.ts";
-import { and, condition, isInteger, type NumberOperand, type Operand, type RangeOperand, spread } from "./operand.ts";
+import type { ExpressionCompiler } from "./expressions.ts";
+import {
+  and,
+  condition,
+  isInteger,
+  type NumberOperand,
+  type Operand,
+  type RangeOperand,
+  spread,
+  typeName,
+} from "./operand.ts";
 import { badPlan } from "./source.ts";
 
 const string: ValueType = { kind: "string" };
