@@ -8,7 +8,7 @@ import { t } from "../../model/define/field.ts";
 import { defineGraph } from "../../model/define/graph.ts";
 import { job } from "../../model/define/job.ts";
 import type { CompiledJob } from "./compiled-job.ts";
-import { compileJob } from "./compiler.ts";
+import { compileJob, type JobOptions } from "./compiler.ts";
 import { compileMapJob, type MapFunction } from "./map-job.ts";
 import { badUpdate, filtered, functionFailed, malformedRecord, mapped, timeInFuture } from "./result.ts";
 
@@ -49,6 +49,7 @@ const graph = defineGraph("orders", {
   nodes: [customer, item],
   edges: [bought],
 });
+const noRows: JobOptions = { side: () => ({ find: () => undefined }) };
 const { model } = graph;
 const [definition] = model.jobs;
 const at = 1_700_000_000_000;
@@ -71,7 +72,7 @@ function run(compiled: CompiledJob, change: object = {}): { readonly result: num
   return { result, updates: sink.updates };
 }
 
-const compile = (map: MapFunction): CompiledJob => compileMapJob(model, definition!, map);
+const compile = (map: MapFunction): CompiledJob => compileMapJob(model, definition!, map, noRows);
 
 test("gives the function a decoded event and writes what it returns", () => {
   const given: unknown[] = [];
@@ -202,7 +203,7 @@ test("does what the same updates as a plan do", () => {
       ]),
     ],
   });
-  const byPlan = compileJob(planned.model, planned.model.jobs[0]!, { side: () => ({ find: () => undefined }) });
+  const byPlan = compileJob(planned.model, planned.model.jobs[0]!, noRows);
   const map = (e: typeof first): unknown => [
     customer.upsert(e.customer, { lastTotal: e.total, orders: 1 }),
     ...e.lines.map(({ sku, quantity }) => [bought.upsert(e.customer, sku, { quantity }), item.upsert(sku)]),
@@ -211,6 +212,7 @@ test("does what the same updates as a plan do", () => {
     planned.model,
     { ...planned.model.jobs[0]!, output: { kind: "map", source: String(map) } },
     map,
+    noRows,
   );
   for (const change of [{}, { lines: [] }, { customer: "" }, { lines: [{ sku: "", quantity: 1 }, first.lines[0]!] }]) {
     const bytes = encodeRecord(planned.model.events[0]!.fields, { ...first, ...change });

@@ -18,12 +18,7 @@ export type MapFunction = (event: never) => unknown;
  * The job's steps are compiled and run first; the function gets the decoded event. What it throws, and updates that do not fit the definition,
  * quarantine the event. All updates are checked before the first one is written.
  */
-export function compileMapJob(
-  model: GraphModel,
-  job: JobModel,
-  map: MapFunction,
-  options: JobOptions = withoutTables,
-): CompiledJob {
+export function compileMapJob(model: GraphModel, job: JobModel, map: MapFunction, options: JobOptions): CompiledJob {
   const plan = compileJob(model, { ...job, output: { kind: "emit", emit: [] } }, options);
   const decode = compileRecordDecoder(eventOf(model, job).fields);
   const toUpdates = compileConcreteUpdates(model);
@@ -86,14 +81,6 @@ export function compileMapJob(
     printSource: () => (job.output.kind === "map" ? job.output.source : String(map)),
   };
 }
-
-const withoutTables: JobOptions = {
-  side(input) {
-    throw new RdgError("internal", "no_table", `The job enriches from ${input}, but no table was given to it.`, {
-      hint: "Please report this.",
-    });
-  },
-};
 
 type WriteValue = (row: number, timeMs: number, value: PropertyValue) => void;
 
