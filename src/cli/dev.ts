@@ -1,7 +1,5 @@
 // `rdg dev`: runs everything in one process until SIGTERM or Ctrl-C, which it answers by finishing what it has accepted.
 import type { Command } from "commander";
-import { startEmbedded } from "../compose.ts";
-import { findGraphFile, loadGraph } from "../compose/graph-file.ts";
 import { exitCodes, print, say, type Finish } from "./output.ts";
 import { addSettingFlags, settingsOf } from "./settings.ts";
 
@@ -13,6 +11,11 @@ export function addDevCommand(program: Command, finish: Finish): void {
     .option("--json", "print the address and the data folder as JSON once ready")
     .addHelpText("after", "\nExample:\n  $ rdg dev graph.ts --port 7400 --data .rdg");
   addSettingFlags(command).action(async (file: string | undefined, options: Record<string, unknown>) => {
+    // Loaded when needed: the other commands start in a fifth of the time without it.
+    const [{ startEmbedded }, { findGraphFile, loadGraph }] = await Promise.all([
+      import("../compose.ts"),
+      import("../compose/graph-file.ts"),
+    ]);
     const [graph, { values }] = await Promise.all([loadGraph(file), settingsOf(options)]);
     const stopped = nextSignal();
     const running = await startEmbedded(graph, values, findGraphFile(file));

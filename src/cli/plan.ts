@@ -1,7 +1,5 @@
 // `rdg plan`: prints what a definition asks for: topics, schemas, types and jobs.
 import type { Command } from "commander";
-import { describeGraph } from "../compose/describe-graph.ts";
-import { loadGraph } from "../compose/graph-file.ts";
 import { print, printJson } from "./output.ts";
 
 export function addPlanCommand(program: Command): void {
@@ -12,6 +10,10 @@ export function addPlanCommand(program: Command): void {
     .option("--json", "print the frozen definition as JSON")
     .addHelpText("after", "\nExample:\n  $ rdg plan graph.ts")
     .action(async (file: string | undefined, options: { json?: boolean }) => {
+      const [{ describeGraph }, { loadGraph }] = await Promise.all([
+        import("../compose/describe-graph.ts"),
+        import("../compose/graph-file.ts"),
+      ]);
       const graph = await loadGraph(file);
       if (options.json === true) printJson({ fingerprint: graph.fingerprint, model: graph.model });
       else print(describeGraph(graph));

@@ -1,8 +1,6 @@
 // `rdg schema`: prints the Avro schemas that follow from a definition.
 import type { Command } from "commander";
-import { loadGraph } from "../compose/graph-file.ts";
 import { RdgError } from "../core/errors.ts";
-import { modelSchemas } from "../model/avro/schemas.ts";
 import { print, printJson } from "./output.ts";
 
 export function addSchemaCommand(program: Command): void {
@@ -14,6 +12,10 @@ export function addSchemaCommand(program: Command): void {
     .option("--json", "print one JSON object: subject -> schema")
     .addHelpText("after", "\nExample:\n  $ rdg schema events.playback-value --graph graph.ts")
     .action(async (subject: string | undefined, options: { graph: string; json?: boolean }) => {
+      const [{ modelSchemas }, { loadGraph }] = await Promise.all([
+        import("../model/avro/schemas.ts"),
+        import("../compose/graph-file.ts"),
+      ]);
       const { model } = await loadGraph(options.graph);
       const schemas = modelSchemas(model);
       if (subject !== undefined) {

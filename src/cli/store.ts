@@ -1,7 +1,5 @@
 // `rdg store verify`: proves that both directions of the store agree and that it equals a fresh rebuild from the type topics.
 import type { Command } from "commander";
-import { verifyStore } from "../compose.ts";
-import { loadGraph } from "../compose/graph-file.ts";
 import type { Verification } from "../observe/port.ts";
 import { requestJson } from "./connection.ts";
 import { exitCodes, print, printJson, say, type Finish } from "./output.ts";
@@ -31,6 +29,10 @@ async function verificationOf(file: string | undefined, options: Record<string, 
   if (typeof options["url"] === "string") {
     return await requestJson<Verification>(options["url"], "/v1/store/verify", { method: "POST" });
   }
+  const [{ verifyStore }, { loadGraph }] = await Promise.all([
+    import("../compose.ts"),
+    import("../compose/graph-file.ts"),
+  ]);
   const [graph, { values }] = await Promise.all([loadGraph(file), settingsOf(options)]);
   return await verifyStore(graph, values);
 }

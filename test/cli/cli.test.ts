@@ -1,0 +1,183 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Dev, runCli } from "./run-cli.ts";
+
+let folder: string;
+let project: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "rdg-cli-"));
+  project = join(folder, "my-graph");
+  expect(await runCli(["init", project])).toMatchObject({ code: 0, out: `${project}\n` });
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe("a new folder of rdg init", () => {
+  let dev: Dev;
+
+  beforeAll(async () => {
+    dev = await Dev.start([], { cwd: project });
+  });
+  afterAll(() => dev.stop("SIGKILL"));
+
+  const rdg = (...args: string[]): ReturnType<typeof runCli> => runCli([...args, "--url", dev.url], { cwd: project });
+
+  test("takes its sample events, from a file and from stdin", async () => {
+    expect(await rdg("produce", "view", "sample-events.ndjson")).toMatchObject({
+      code: 0,
+      out: "5 accepted, 0 rejected\n",
+    });
+    const input = await readFile(join(project, "sample-events.ndjson"), "utf8");
+    const again = await runCli(["produce", "view", "--json", "--url", dev.url], { cwd: project, input });
+    expect(again.code).toBe(0);
+    expect(JSON.parse(again.out)).toEqual({ accepted: 5, rejected: 0, positions: ["events.view/0@9"] });
+  });
+
+  test("answers queries as a tree, a table and JSON", async () => {
+    await expect
+      .poll(async () => (await rdg("query", "(page {id: 'docs'})<-[:viewed]-(user)")).out, { timeout: 20_000 })
+      .toContain("bob");
+    const text = "(user {id: 'ada'})-[:viewed]->(page)<-[:viewed]-(user)";
+    const tree = await rdg("query", text);
+    expect(tree.out).toContain("user ada");
+    expect(tree.out).toContain("page docs");
+    expect((await rdg("query", text, "--table")).out).toContain("times: 2");
+    const json = JSON.parse((await rdg("query", text, "--json")).out) as { complete: boolean; levels: unknown[] };
+    expect(json).toMatchObject({ complete: true, levels: [{}, {}, {}] });
+  });
+
+  test("a mistake in a query is shown with its place, and exits with 2", async () => {
+    const { code, err } = await rdg("query", "(user {id: 'ada'})-[:veiwed]->(page)");
+    expect(code).toBe(2);
+    expect(err).toContain("viewed");
+  });
+
+  test("bad records stop produce with the line and field; --partial quarantines them and goes on", async () => {
+    const input = `{"userId":"u","pageId":"p","at":"2026-01-01T00:00:00Z"}\n{"userId":7,"pageId":"p","at":"2026-01-01T00:00:00Z"}\n`;
+    const refused = await runCli(["produce", "view", "--url", dev.url], { input });
+    expect(refused).toMatchObject({ code: 2, out: "" });
+    expect(refused.err).toContain("userId");
+    const partial = await runCli(["produce", "view", "--partial", "--url", dev.url], { input });
+    expect(partial).toMatchObject({ code: 2, out: "1 accepted, 1 rejected\n" });
+    expect(partial.err).toContain("line 2, userId");
+    const quarantined = await rdg("tail", "quarantine.gateway", "--from", "start", "--no-follow", "--json");
+    expect(JSON.parse(quarantined.out)).toMatchObject({ topic: "quarantine.gateway", value: { stage: "gateway" } });
+  });
+
+  test("tail prints decoded records, by key and limit", async () => {
+    const events = await rdg(
+      "tail",
+      "events.view",
+      "--from",
+      "start",
+      "--no-follow",
+      "--key",
+      "ada",
+      "--limit",
+      "2",
+      "--json",
+    );
+    const records = events.out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { key: string; value: { pageId: string } });
+    expect(records.map(({ key, value }) => [key, value.pageId])).toEqual([
+      ["ada", "home"],
+      ["ada", "docs"],
+    ]);
+    const updates = await rdg("tail", "edges.viewed", "--from", "start", "--no-follow");
+    expect(updates.out).toContain('"from":"ada","to":"docs"');
+    expect(await rdg("tail", "events.nothing")).toMatchObject({ code: 3 });
+  });
+
+  test("status tells counters; verify finds no difference", async () => {
+    const status = JSON.parse((await rdg("status", "--json")).out) as {
+      jobs: { counters: Record<string, number[]> }[];
+    };
+    const { received, filtered, deduplicated, quarantined, mapped, emitted, merged, published } = Object.fromEntries(
+      Object.entries(status.jobs[0]!.counters).map(([name, counts]) => [name, counts.reduce((sum, n) => sum + n, 0)]),
+    );
+    expect(received).toBe(filtered! + deduplicated! + quarantined! + mapped!);
+    expect(emitted).toBe(merged! + published!);
+    expect((await rdg("status")).out).toContain("job");
+    expect(await rdg("store", "verify")).toMatchObject({ code: 0, out: "" });
+  });
+
+  test("a second process on the same folder is refused in one line", async () => {
+    const { code, err } = await runCli(["dev", "--port", "0"], { cwd: project });
+    expect(code).toBe(4);
+    expect(err.trim().split("\n")).toHaveLength(1);
+    expect(err).toMatch(/rdg: .*(lock|process|use)/i);
+  });
+
+  test("SIGTERM finishes what was accepted and exits 0; the next start has it all, offline verify too", async () => {
+    const before = (await rdg("query", "(user {id: 'ada'})-[:viewed]->(page)")).out;
+    expect(await dev.stop("SIGTERM")).toBe(0);
+    expect(await runCli(["store", "verify"], { cwd: project })).toMatchObject({ code: 0, out: "" });
+    dev = await Dev.start([], { cwd: project });
+    expect((await rdg("query", "(user {id: 'ada'})-[:viewed]->(page)")).out).toBe(before);
+  });
+});
+
+describe("without a server", () => {
+  test("every command has help with an example", async () => {
+    const { out } = await runCli(["--help"]);
+    for (const command of [
+      "init",
+      "dev",
+      "produce",
+      "tail",
+      "query",
+      "schema",
+      "plan",
+      "status",
+      "store verify",
+      "config",
+    ]) {
+      expect(out).toContain(command.split(" ")[0]);
+      expect((await runCli([...command.split(" "), "--help"])).out).toContain("Example:");
+    }
+  }, 60_000);
+
+  test("a wrong flag is named and exits with 2", async () => {
+    const { code, err } = await runCli(["query", "x", "--colour"]);
+    expect(code).toBe(2);
+    expect(err).toContain("--colour");
+  });
+
+  test("plan and schema print what a definition asks for", async () => {
+    const plan = await runCli(["plan"], { cwd: project });
+    expect(plan.out).toContain("(user)-[viewed]->(page)");
+    const schema = await runCli(["schema", "events.view-value"], { cwd: project });
+    expect(JSON.parse(schema.out)).toMatchObject({ type: "record" });
+    expect(await runCli(["schema", "nothing"], { cwd: project })).toMatchObject({ code: 3 });
+  });
+
+  test("config names where each value came from", async () => {
+    await writeFile(join(project, "rdg.config.ts"), `export default { store: { memory: "2GB" } };\n`);
+    const { out } = await runCli(["config", "--json", "--port", "7500"], {
+      cwd: project,
+      env: { RDG_LOG_LEVEL: "warn" },
+    });
+    expect(JSON.parse(out)).toMatchObject({
+      port: { value: 7500, origin: "--port" },
+      "log.level": { value: "warn", origin: "RDG_LOG_LEVEL" },
+      "store.memory": { value: 2e9, origin: join(project, "rdg.config.ts") },
+      data: { value: ".rdg", origin: "default" },
+    });
+    expect(await runCli(["config"], { cwd: project, env: { RDG_PORT: "many" } })).toMatchObject({ code: 2 });
+  });
+
+  test("nobody there, no definition, a folder that is not empty: each says what to do", async () => {
+    const nobody = await runCli(["status", "--url", "http://127.0.0.1:9"]);
+    expect(nobody).toMatchObject({ code: 4 });
+    expect(nobody.err).toContain("rdg dev");
+    const none = await runCli(["dev"], { cwd: folder });
+    expect(none).toMatchObject({ code: 3 });
+    expect(none.err).toContain("rdg init");
+    expect(await runCli(["init", project])).toMatchObject({ code: 4 });
+  });
+});
