@@ -51,8 +51,9 @@ class Demo {
       const { range, done } = missing;
       if (done > 0 || range.known.length > 0) say("Going on where the last start stopped.");
       const progress = new Progress("commits", undefined, done);
+      progress.add(0);
       // Counting takes a while where there are millions: the bar appears when it is done.
-      countCommits(this.#repository, range).then(
+      countCommits(this.#repository, range, this.#stop).then(
         (total) => (progress.total = total),
         () => undefined,
       );

@@ -51,7 +51,7 @@ export class HistoryFeed {
     let storedCount = done;
     let savedMs = performance.now();
     try {
-      for await (const batch of this.#batches(range, done)) {
+      for await (const batch of this.#batches(range, done, stop)) {
         if (stop.aborted) break;
         await inFlight.room();
         const key = keyOf(range, begun, batch);
@@ -80,11 +80,11 @@ export class HistoryFeed {
     return [...this.#positions.values()];
   }
 
-  async *#batches(range: CommitRange, skip: number): AsyncGenerator<Batch> {
+  async *#batches(range: CommitRange, skip: number, stop: AbortSignal): AsyncGenerator<Batch> {
     let lines = "";
     let commits = 0;
     let events = 0;
-    for await (const commit of readCommits(this.#repository, range, skip)) {
+    for await (const commit of readCommits(this.#repository, range, skip, stop)) {
       const made: CommitRecord[] = this.#toEvents(commit);
       for (const event of made) lines += `${JSON.stringify(event)}\n`;
       events += made.length;

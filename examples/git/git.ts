@@ -52,16 +52,23 @@ export interface CommitRange {
 
 const rangeArguments = ({ head, known }: CommitRange): string[] => [head, ...known.map((hash) => `^${hash}`)];
 
-export async function countCommits(repository: Repository, range: CommitRange): Promise<number> {
-  return Number(await firstLine(repository.path, ["rev-list", "--count", ...rangeArguments(range)]));
+export async function countCommits(repository: Repository, range: CommitRange, stop?: AbortSignal): Promise<number> {
+  return Number(await firstLine(repository.path, ["rev-list", "--count", ...rangeArguments(range)], stop));
 }
 
 /**
  * What HistoryParser reads, of the commits of a range, by time and parents before children, the first `skip` left out. The order is the same whenever the
- * same range is asked for.
+ * same range is asked for; `stop` ends it early.
  * Bounded memory here; git itself holds the list of commits.
  */
-export async function* streamHistory(repository: Repository, range: CommitRange, skip: number): AsyncGenerator<Buffer> {
+export async function* streamHistory(
+  repository: Repository,
+  range: CommitRange,
+  skip: number,
+  stop?: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const isStopped = (): boolean => stop?.aborted === true;
+  if (isStopped()) return;
   const list = start(repository.path, ["rev-list", "--date-order", "--reverse", ...rangeArguments(range)]);
   const changes = repository.partial ? "--raw --no-renames" : "--raw --numstat --find-renames";
   const form = `--stdin --always --root -r -z --no-abbrev --no-ext-diff --no-textconv --encoding=UTF-8 --format=${formatFields}`;
@@ -70,14 +77,20 @@ export async function* streamHistory(repository: Repository, range: CommitRange,
   // A reader that stops early kills both; what they then fail to write is nobody's loss.
   for (const stream of [list.child.stdout, details.child.stdin]) stream.on("error", () => undefined);
   list.child.stdout.pipe(skipLines(skip)).pipe(details.child.stdin);
+  const end = (): void => {
+    list.child.kill();
+    details.child.kill();
+  };
+  stop?.addEventListener("abort", end, { once: true });
   try {
     yield* details.child.stdout as AsyncIterable<Buffer>;
+    if (isStopped()) return;
     // In this order: when details fail, nobody reads the list any more.
     await details.succeeded;
     await list.succeeded;
   } finally {
-    list.child.kill();
-    details.child.kill();
+    stop?.removeEventListener("abort", end);
+    end();
   }
 }
 
@@ -104,8 +117,9 @@ interface Running {
 
 const messageBytesMax = 2000;
 
-function start(path: string, args: readonly string[]): Running {
-  const child = spawn("git", ["-C", path, ...args], { env: environment(), stdio: ["pipe", "pipe", "pipe"] });
+function start(path: string, args: readonly string[], signal?: AbortSignal): Running {
+  const options = { env: environment(), ...(signal && { signal }) };
+  const child = spawn("git", ["-C", path, ...args], { ...options, stdio: ["pipe", "pipe", "pipe"] });
   let message = "";
   child.stderr.on("data", (chunk: Buffer) => {
     if (message.length < messageBytesMax) message += chunk.toString();
@@ -126,8 +140,8 @@ function start(path: string, args: readonly string[]): Running {
   return { child, succeeded };
 }
 
-async function firstLine(path: string, args: readonly string[]): Promise<string> {
-  const { child, succeeded } = start(path, args);
+async function firstLine(path: string, args: readonly string[], stop?: AbortSignal): Promise<string> {
+  const { child, succeeded } = start(path, args, stop);
   child.stdin.on("error", () => undefined).end();
   let text = "";
   for await (const chunk of child.stdout) text += String(chunk);

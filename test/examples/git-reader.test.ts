@@ -265,6 +265,24 @@ describe("which commits", () => {
   });
 });
 
+test("a reader that is told to stop ends without an error, and without half a commit", async () => {
+  const repo = repository();
+  for (let i = 0; i < 4; i++) {
+    repo.write("f", `${i}\n`.repeat(20_000));
+    repo.commit(`c${i}`);
+  }
+  const stop = new AbortController();
+  const opened = await openRepository(repo.path);
+  const range = { head: repo.head(), known: [] };
+  let read = 0;
+  for await (const commit of readCommits(opened, range, 0, stop.signal)) {
+    expect(commit).toMatchObject({ subject: `c${read++}`, files: [{ path: "f" }] });
+    stop.abort();
+  }
+  expect(read).toBeGreaterThan(0);
+  expect(await all(readCommits(opened, range, 0, stop.signal))).toEqual([]);
+});
+
 describe("what cannot be read", () => {
   test("no folder, no repository, no commit, no git: each says so", async () => {
     const empty = mkdtempSync(join(tmpdir(), "rdg-git-none-"));
