@@ -23,6 +23,10 @@ export class ManualTime implements Clock, Timers {
     return this.#monotonicMs;
   }
 
+  get pendingTimers(): number {
+    return this.#timers.length;
+  }
+
   /** Time passes: due timers run, earliest first. */
   advance(ms: number): void {
     this.#wallMs += ms;

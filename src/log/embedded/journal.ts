@@ -11,7 +11,8 @@ import type { JobRecord } from "./metadata.ts";
 import { recordFrame } from "./record-frame.ts";
 import { checkBatch } from "./record-partition.ts";
 import { field } from "./segment-format.ts";
-import type { Stream, StreamContent } from "./stream.ts";
+import type { StreamContent } from "./stream-content.ts";
+import type { Stream } from "./stream.ts";
 import { decodeTransaction, encodeTransaction, inputsOf, type Transaction } from "./transaction-frame.ts";
 
 /** The name under which the journal's frames go: the `source` of update frames and the topic of commit positions. */

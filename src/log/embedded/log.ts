@@ -25,19 +25,12 @@ import type { Journal } from "./journal.ts";
 import { LogTime } from "./log-time.ts";
 import { Maintenance } from "./maintenance.ts";
 import { mergedTopics, Metadata, type ProducerRecord } from "./metadata.ts";
-import {
-  type EmbeddedUpdateFrame,
-  QuarantineSource,
-  readAll,
-  RecordSource,
-  type Source,
-  UpdateSource,
-} from "./reading.ts";
-import type { RecordPartition } from "./record-partition.ts";
+import { type EmbeddedUpdateFrame, readAll, UpdateSource } from "./reading.ts";
 import type { Cut } from "./recovery.ts";
 import { embeddedLogDefaults, type EmbeddedLogSettings } from "./settings.ts";
 import type { StreamStatistics } from "./stream.ts";
 import { Streams } from "./streams.ts";
+import { TopicViews } from "./topic-views.ts";
 
 export interface EmbeddedLogOptions {
   readonly folder: string;
@@ -103,7 +96,7 @@ class SegmentLog implements EmbeddedLog {
   readonly #metadata: Metadata;
   readonly #streams: Streams;
   readonly #journal: Journal;
-  readonly #time: LogTime;
+  readonly #views: TopicViews;
   readonly #maintenance: Maintenance;
   readonly #producers = new Map<string, ProducerRecord>();
   #ensuring: Promise<void> = Promise.resolve();
@@ -114,7 +107,7 @@ class SegmentLog implements EmbeddedLog {
     this.#metadata = metadata;
     this.#streams = streams;
     this.#journal = journal;
-    this.#time = time;
+    this.#views = new TopicViews(metadata, streams, journal, time);
     this.#maintenance = new Maintenance({ streams, journal, time, timers, topics: () => metadata.topics });
   }
 
@@ -150,7 +143,7 @@ class SegmentLog implements EmbeddedLog {
         this.#checkOpen();
         if (closed) throw logClosed();
         if (this.#producers.get(name)!.epoch !== record.epoch) throw fencedProducer(name);
-        return await this.#recordPartition(topic, partition).append(record.number, record.epoch, batch);
+        return await this.#views.partition(topic, partition).append(record.number, record.epoch, batch);
       },
       close: async () => {
         closed = true;
@@ -162,35 +155,36 @@ class SegmentLog implements EmbeddedLog {
     this.#checkOpen();
     checkOwnerName(name);
     const record = await this.#metadata.takeJob(name);
-    return await this.#journal.takeOver(record, (topic) => this.#checkQuarantine(topic));
+    return await this.#journal.takeOver(record, (topic) => this.#views.checkQuarantine(topic));
   }
 
   read(options: ReadOptions): AsyncIterable<RecordFrame> {
-    return this.#read(options);
+    try {
+      this.#checkOpen();
+      const sources = this.#views.sources(options);
+      return readAll(() => sources.map((open) => open()), options.signal);
+    } catch (error) {
+      return readAll(() => {
+        throw error as RdgError;
+      }, undefined);
+    }
   }
 
   readUpdates({ from = 0, until = Infinity, signal }: ReadUpdatesOptions): AsyncIterable<EmbeddedUpdateFrame> {
-    this.#checkOpen();
-    return readAll([new UpdateSource(this.#journal.stream, from, until)], signal);
+    return readAll(() => {
+      this.#checkOpen();
+      return [new UpdateSource(this.#journal.stream, from, until)];
+    }, signal);
   }
 
   async bounds(topic: string): Promise<readonly PartitionBounds[]> {
     this.#checkOpen();
-    const settings = this.#topic(topic);
-    if (settings.form === "updates") return [{ partition: 0, ...boundsOf(this.#journal.stream) }];
-    if (this.#journal.content.quarantined.has(topic)) {
-      const first = this.#streams.quarantineStart(topic);
-      const next = this.#journal.content.quarantined.get(topic)!;
-      return [{ partition: 0, first, next, sizeBytes: boundsOf(this.#journal.stream).sizeBytes }];
-    }
-    return this.#streams.partitions(topic).map(({ stream }, partition) => ({ partition, ...boundsOf(stream) }));
+    return this.#views.bounds(topic);
   }
 
   async settled(topic: string): Promise<{ timestampMs: number; next: readonly number[] }> {
     this.#checkOpen();
-    // The time first: what becomes readable until the offsets are taken does no harm.
-    const timestampMs = this.#settledMs(topic);
-    return { timestampMs, next: (await this.bounds(topic)).map(({ next }) => next) };
+    return this.#views.settled(topic);
   }
 
   maintain(): Promise<void> {
@@ -241,94 +235,9 @@ class SegmentLog implements EmbeddedLog {
     }
   }
 
-  async *#read({ topics, from = [], until, signal }: ReadOptions): AsyncGenerator<RecordFrame, void, undefined> {
-    this.#checkOpen();
-    const sources: Source<RecordFrame>[] = [];
-    for (const topic of topics) {
-      const { form } = this.#topic(topic);
-      if (form === "updates") {
-        throw new RdgError("invalid", "not_a_record_topic", `${topic} holds updates, not records.`, {
-          place: topic,
-          hint: "Read it with readUpdates.",
-        });
-      }
-      const range = (partition: number, next: number): [number, number] => {
-        const here = (positions: ReadOptions["from"]): number | undefined =>
-          positions?.find((position) => position.topic === topic && position.partition === partition)?.offset;
-        return [here(from) ?? 0, until === undefined ? Infinity : (here(until) ?? next - 1)];
-      };
-      for (const [partition, { stream }] of this.#streams.partitions(topic).entries()) {
-        const [first, last] = range(partition, stream.visible);
-        if (!this.#journal.content.quarantined.has(topic)) sources.push(new RecordSource(stream, first, last));
-      }
-      if (this.#isQuarantine(topic)) {
-        const committedNext = (): number => this.#journal.content.quarantined.get(topic) ?? 0;
-        const [from, until] = range(0, committedNext());
-        const start = this.#streams.quarantineSegment(topic, from);
-        sources.push(new QuarantineSource(this.#journal.stream, { topic, start, from, until, committedNext }));
-      }
-    }
-    yield* readAll(sources, signal);
-  }
-
-  #settledMs(topic: string): number {
-    // A later compacted record is strictly later than everything before it; another one may share the millisecond of the last.
-    if (this.#topic(topic).form === "compacted") return Math.min(this.#time.visibleBefore() - 1, this.#time.lastMs);
-    const streams = [this.#journal.stream, ...this.#streams.partitions(topic).map(({ stream }) => stream)];
-    const unseen = streams.map((stream) => stream.oldestUnseenMs ?? Infinity);
-    return Math.min(...unseen, this.#time.lastMs) - 1;
-  }
-
-  #recordPartition(topic: string, partition: number): RecordPartition {
-    const { form, partitions } = this.#topic(topic);
-    if (form === "updates" || this.#journal.content.quarantinedNext.has(topic)) {
-      throw new RdgError("invalid", "written_by_jobs", `${topic} is written by jobs' transactions only.`, {
-        place: topic,
-      });
-    }
-    const found = this.#streams.partitions(topic)[partition];
-    if (found !== undefined) return found;
-    throw new RdgError(
-      "invalid",
-      "unknown_partition",
-      `${topic} has partitions 0 to ${partitions - 1}, not ${partition}.`,
-      {
-        place: `${topic}/${partition}`,
-      },
-    );
-  }
-
-  /** Whether a topic may be a view of the journal: it has one partition, and that has never been appended to. */
-  #isQuarantine(topic: string): boolean {
-    const { form, partitions } = this.#topic(topic);
-    const own = this.#streams.partitions(topic)[0];
-    return topic.startsWith("quarantine.") && form === "records" && partitions === 1 && own?.stream.next === 0;
-  }
-
-  #checkQuarantine(topic: string): void {
-    if (this.#isQuarantine(topic)) return;
-    throw new RdgError("invalid", "not_a_quarantine_topic", `${topic} cannot take records that jobs quarantine.`, {
-      place: topic,
-      hint: "It must be named quarantine.<job>, have the form records and one partition, and no producer may append to it.",
-    });
-  }
-
-  #topic(name: string): TopicSettings {
-    const found = this.#metadata.topics.find((topic) => topic.name === name);
-    if (found !== undefined) return found;
-    throw new RdgError("invalid", "unknown_topic", `The log has no topic ${name}.`, {
-      place: name,
-      hint: "Create it with ensureTopics.",
-    });
-  }
-
   #checkOpen(): void {
     if (this.#closing !== undefined) throw logClosed();
   }
-}
-
-function boundsOf(stream: RecordPartition["stream"] | Journal["stream"]): Omit<PartitionBounds, "partition"> {
-  return { first: stream.firstOffset, next: stream.visible, sizeBytes: stream.sizeBytes };
 }
 
 function checkOwnerName(name: string): void {

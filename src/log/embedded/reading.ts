@@ -22,9 +22,10 @@ export interface Source<Frame> {
 }
 
 export async function* readAll<Frame>(
-  sources: readonly Source<Frame>[],
+  begin: () => readonly Source<Frame>[],
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Frame, void, undefined> {
+  const sources = begin();
   const wake = new Wake();
   const ring = (): void => wake.ring();
   const silence = sources.map((source) => source.listen(ring));

@@ -8,7 +8,8 @@ import { ProducerSequences, type SequenceState } from "./producer-sequences.ts";
 import { decodeRecordFrame, encodeRecordFrame, idempotencyKeyOf, recordFrame } from "./record-frame.ts";
 import { field, frameFlag } from "./segment-format.ts";
 import { idempotencyHorizonMs } from "./settings.ts";
-import type { Stream, StreamContent } from "./stream.ts";
+import type { StreamContent } from "./stream-content.ts";
+import type { Stream } from "./stream.ts";
 
 interface State {
   readonly sequences: SequenceState;

@@ -21,7 +21,7 @@ import {
 import { readIndex, SegmentContent, writeIndex } from "./segment-index.ts";
 import { indexPath, type Segment, segmentPath, segmentSuffix, type StreamIdentity } from "./segment.ts";
 import { type EmbeddedLogSettings, idempotencyHorizonMs } from "./settings.ts";
-import type { StreamContent } from "./stream.ts";
+import type { StreamContent } from "./stream-content.ts";
 
 /** The end of a file that was cut off at start, because a crash had torn it. */
 export interface Cut {

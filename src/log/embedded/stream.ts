@@ -9,51 +9,14 @@ import type { Clock } from "../../core/clock.ts";
 import { RdgError } from "../../core/errors.ts";
 import type { Random } from "../../core/random.ts";
 import { logClosed, writeFailed } from "./failures.ts";
-import { type File, type FileSystem, writeWhole } from "./file-system.ts";
-import { FrameScanner } from "./frame-scanner.ts";
-import {
-  damaged,
-  encodeControlFrame,
-  type FrameBuffers,
-  frameKind,
-  sealFrame,
-  segmentHeaderBytes,
-} from "./segment-format.ts";
-import { SegmentContent, readIndex, writeIndex } from "./segment-index.ts";
-import { createSegment, indexPath, type Segment, segmentPath, segmentStart, type StreamIdentity } from "./segment.ts";
+import type { FileSystem } from "./file-system.ts";
+import { segmentHeaderBytes } from "./segment-format.ts";
+import { readIndex } from "./segment-index.ts";
+import { SegmentWriter } from "./segment-writer.ts";
+import { indexPath, type Segment, type StreamIdentity } from "./segment.ts";
 import type { EmbeddedLogSettings } from "./settings.ts";
+import type { OutgoingFrame, StreamContent } from "./stream-content.ts";
 import { TailCache } from "./tail-cache.ts";
-
-/** What a stream's frames mean: the part that differs between record partitions and the journal. */
-export interface StreamContent<Frame> {
-  /** What must be known at the start of a new segment, as JSON; counts what lies below `durable` only. */
-  snapshot(durable: number): unknown;
-  restore(state: unknown): void;
-  /** Recovery: a frame of the last segment, in order. */
-  replay(bytes: Buffer, at: number): void;
-  /** Recovery: rows of closed segments, oldest first. */
-  recall(rows: Buffer): void;
-  /** What the index keeps of a frame. */
-  row(bytes: Buffer, at: number): Uint8Array | undefined;
-  /** The offset behind a frame. */
-  next(bytes: Buffer, at: number): number;
-  decode(bytes: Buffer, at: number): Frame;
-  /** Nothing at or behind this offset became durable. */
-  rollBack(durable: number): void;
-}
-
-export interface OutgoingFrame<Frame> {
-  readonly buffers: FrameBuffers;
-  readonly first: number;
-  readonly next: number;
-  readonly timestampMs: number;
-  readonly row: Uint8Array | undefined;
-  readonly frame: Frame;
-  /** Called once, when durable or failed, before anything becomes visible. */
-  settled?(durable: boolean): void;
-  resolve(): void;
-  reject(error: RdgError): void;
-}
 
 export interface StreamParts {
   readonly fileSystem: FileSystem;
@@ -101,17 +64,15 @@ export class Stream<Frame> {
   readonly tail: TailCache<Frame>;
   /** Where readers are. */
   readonly cursors = new Set<{ readonly position: number }>();
-  /** In order; the last is the one being written. */
-  segments: readonly Segment[];
   /** Offset of the next frame to be appended; below `durable`: synced; below `visible`: shown to readers. */
   next: number;
   durable: number;
   visible: number;
   readonly #parts: StreamParts;
+  readonly #writer: SegmentWriter;
   readonly #segmentBytesMax: () => number;
   readonly #segmentMsMax: () => number;
   readonly #listeners = new Set<() => void>();
-  #file: File | undefined;
   #pending: OutgoingFrame<Frame>[] = [];
   #pendingBytes = 0;
   /** Being written. */
@@ -121,12 +82,8 @@ export class Stream<Frame> {
   #waiters: Waiter[] = [];
   #running: Promise<void> | undefined;
   #rollWanted = false;
-  #sealing: Promise<void> = Promise.resolve();
   #failure: Failure | undefined;
   #closed = false;
-  #framesWritten = 0;
-  #bytesWritten = 0;
-  #syncs = 0;
 
   constructor(options: {
     identity: StreamIdentity;
@@ -142,15 +99,20 @@ export class Stream<Frame> {
     this.#parts = options.parts;
     this.fileSystem = options.parts.fileSystem;
     this.settings = options.parts.settings;
-    this.segments = options.segments;
+    this.#writer = new SegmentWriter(options.parts, options.identity, options.segments);
     this.tail = new TailCache(options.tailBytesMax);
     this.#segmentBytesMax = options.segmentBytesMax;
     this.#segmentMsMax = options.segmentMsMax;
     this.next = this.durable = this.visible = this.current.content.next;
   }
 
+  /** In order; the last is the one being written. */
+  get segments(): readonly Segment[] {
+    return this.#writer.segments;
+  }
+
   get current(): Segment {
-    return this.segments.at(-1)!;
+    return this.#writer.current;
   }
 
   get firstOffset(): number {
@@ -237,13 +199,13 @@ export class Stream<Frame> {
 
   /** Retention: the first segment is no longer part of the log. */
   dropFirst(): void {
-    this.segments = this.segments.slice(1);
+    this.#writer.segments = this.segments.slice(1);
     this.tail.dropBefore(this.firstOffset);
   }
 
   /** Compaction: one segment stands for several closed ones. */
   replaceRange(index: number, count: number, by: Segment): void {
-    this.segments = [...this.segments.slice(0, index), by, ...this.segments.slice(index + count)];
+    this.#writer.segments = [...this.segments.slice(0, index), by, ...this.segments.slice(index + count)];
     this.tail.dropBefore(by.header.coversTo);
   }
 
@@ -268,6 +230,7 @@ export class Stream<Frame> {
   }
 
   statistics(): StreamStatistics {
+    const { framesWritten, bytesWritten, syncs } = this.#writer;
     return {
       segments: this.segments.length,
       sizeBytes: this.sizeBytes,
@@ -276,9 +239,9 @@ export class Stream<Frame> {
       queuedBytes: this.#pendingBytes,
       readers: this.cursors.size,
       tailBytes: this.tail.bytes,
-      framesWritten: this.#framesWritten,
-      bytesWritten: this.#bytesWritten,
-      syncs: this.#syncs,
+      framesWritten,
+      bytesWritten,
+      syncs,
       failure: this.#failure?.error.message,
     };
   }
@@ -289,13 +252,7 @@ export class Stream<Frame> {
     this.#closed = true;
     for (const listener of this.#listeners) listener();
     await this.idle();
-    await this.#sealing;
-    try {
-      if (this.#file !== undefined && this.#failure === undefined) await this.#writeClosed(this.#file);
-    } finally {
-      await this.#file?.close();
-      this.#file = undefined;
-    }
+    await this.#writer.close(this.#failure === undefined ? this.durable : undefined);
   }
 
   #kick(): void {
@@ -312,10 +269,11 @@ export class Stream<Frame> {
     while (this.#pending.length > 0 || this.#rollWanted) {
       let syncing = false;
       try {
-        const file = await this.#writable();
+        await this.#prepare();
+        const file = await this.#writer.open();
         this.#group = this.#takeGroup();
         if (this.#group.length === 0) continue;
-        const bytes = await this.#write(file, this.#group);
+        const bytes = await this.#writer.write(file, this.#group, this.durable);
         syncing = true;
         await file.sync();
         this.#complete(bytes);
@@ -325,14 +283,16 @@ export class Stream<Frame> {
     }
   }
 
-  /** The file to append to: repaired, and a new segment when the current one is full. */
-  async #writable(): Promise<File> {
-    if (this.#failure !== undefined) await this.#repair(this.#failure);
+  /** Makes the current file fit for appending: repaired after a failure, and a new one when it is full. */
+  async #prepare(): Promise<void> {
+    if (this.#failure !== undefined) {
+      await this.#writer.repair(this.#failure.suspect);
+      this.#failure = undefined;
+    }
     const { current } = this;
     const full = current.content.frames > 0 && (current.bytes >= this.#segmentBytesMax() || this.#isOld(current));
-    if (full) await this.#roll();
+    if (full) await this.#writer.roll(this.durable, this.content.snapshot(this.durable));
     this.#rollWanted = false;
-    return (this.#file ??= await this.fileSystem.open(this.current.path, "write"));
   }
 
   #isOld(segment: Segment): boolean {
@@ -351,33 +311,15 @@ export class Stream<Frame> {
     return group;
   }
 
-  async #write(file: File, group: readonly OutgoingFrame<Frame>[]): Promise<number> {
-    const { salt } = this.current.header;
-    const buffers: Uint8Array[] = [];
-    for (const { buffers: frame } of group) {
-      sealFrame(frame, this.durable, salt);
-      buffers.push(frame.head, ...frame.rest);
-    }
-    return await writeWhole(file, buffers, this.current.bytes);
-  }
-
   #complete(bytes: number): void {
     const group = this.#group;
     this.#group = [];
-    this.#syncs++;
-    const segment = this.current;
-    let position = segment.bytes;
+    this.#writer.written(group, bytes);
     for (const outgoing of group) {
-      const { first, next, timestampMs, row } = outgoing;
-      segment.content.add({ offset: first, next, timestampMs, position, row });
-      position += outgoing.buffers.length;
       this.#pendingBytes -= outgoing.buffers.length;
       this.#held.push(outgoing);
     }
-    segment.bytes += bytes;
     this.durable = group.at(-1)!.next;
-    this.#framesWritten += group.length;
-    this.#bytesWritten += bytes;
     for (const outgoing of group) outgoing.settled?.(true);
     this.publish();
   }
@@ -399,78 +341,6 @@ export class Stream<Frame> {
     for (const outgoing of lost) outgoing.settled?.(false);
     for (const outgoing of lost) outgoing.reject(error);
     for (const waiter of waiters) waiter.reject(error);
-    // At once, so that a crash finds as little as possible of what was rejected; `#repair` makes sure.
-    await this.#file?.truncate(this.current.bytes).catch(() => undefined);
-  }
-
-  /** Cuts the file back to what is durable and, when that is in doubt, reads it again. */
-  async #repair(failure: Failure): Promise<void> {
-    const { path, bytes, header } = this.current;
-    await this.#file?.close().catch(() => undefined);
-    this.#file = undefined;
-    const file = await this.fileSystem.open(path, "write");
-    try {
-      await file.truncate(bytes);
-      await file.sync();
-      if (failure.suspect) {
-        const range = {
-          salt: header.salt,
-          from: segmentHeaderBytes,
-          end: bytes,
-          chunkBytes: this.settings.readChunkBytes,
-        };
-        const scanner = new FrameScanner(file, range);
-        let found = await scanner.next();
-        while (found === "frame") found = await scanner.next();
-        if (found === "damaged") throw damaged(path, scanner.position, scanner.reason);
-      }
-    } catch (error) {
-      await file.close().catch(() => undefined);
-      throw error;
-    }
-    this.#file = file;
-    this.#failure = undefined;
-  }
-
-  async #roll(): Promise<void> {
-    const closing = this.current;
-    const header = {
-      kind: this.identity.kind,
-      partition: this.identity.partition,
-      base: this.durable,
-      createdMs: closing.content.lastMs,
-      coversTo: 0,
-      salt: this.#parts.random.below(2 ** 32),
-    };
-    const state: unknown = JSON.parse(JSON.stringify(this.content.snapshot(this.durable)));
-    const start = segmentStart(this.identity, header, state);
-    const path = segmentPath(this.identity.folder, header.base);
-    const file = await createSegment(this.fileSystem, this.identity.folder, path, start);
-    const old = this.#file;
-    this.#file = file;
-    const content = new SegmentContent(header.base, header.createdMs);
-    this.segments = [...this.segments, { path, header, bytes: start.length, state, content }];
-    this.#sealing = this.#sealing.then(() => this.#seal(closing, old));
-  }
-
-  /** Writes the index of a closed segment; without one it would be made at the next start. */
-  async #seal(segment: Segment, file: File | undefined): Promise<void> {
-    await file?.close().catch(() => undefined);
-    await writeIndex(this.fileSystem, indexPath(segment.path), segment.content.encode(segment.bytes)).then(
-      () => segment.content.forgetDetail(),
-      () => undefined,
-    );
-  }
-
-  async #writeClosed(file: File): Promise<void> {
-    const frame = encodeControlFrame({
-      kind: frameKind.closed,
-      offset: this.durable,
-      timestampMs: this.current.content.lastMs,
-      body: Buffer.alloc(0),
-    });
-    sealFrame(frame, this.durable, this.current.header.salt);
-    await writeWhole(file, [frame.head], this.current.bytes);
-    await file.sync();
+    await this.#writer.cutBack();
   }
 }
