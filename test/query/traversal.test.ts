@@ -1,12 +1,17 @@
 // Traversals against their naive twin: random definitions, graphs and requests, with a store that filters and with one that does not.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Clock } from "../../src/core/clock.ts";
+import type { Clock, Timers } from "../../src/core/clock.ts";
+import type { GraphModel } from "../../src/model/definition.ts";
 import type { ContinueRequest, TraverseAnswer, TraverseRequest } from "../../src/model/traversal.ts";
 import type { Queries } from "../../src/query/port.ts";
 import { createQueries } from "../../src/query/queries.ts";
 import { planTraversal } from "../../src/query/request.ts";
 import { defaultTraversalLimits } from "../../src/query/traversal-plan.ts";
+import { openEmbeddedStore } from "../../src/store/embedded/open.ts";
 import type { AdjacencyRequest, Store, StoreCapabilities } from "../../src/store/port.ts";
 import { referenceStore } from "../../src/testing/reference-store.ts";
 import { type PlainGraph, referenceTraversal } from "../../src/testing/reference-traversal.ts";
@@ -42,20 +47,31 @@ function withFilters(store: Store, filters: StoreCapabilities["filters"]): Store
   });
 }
 
+const settings = { memoryMaxBytes: 1e9, checkpointDebtMaxBytes: Number.MAX_SAFE_INTEGER };
+/** No timer ever fires. */
+const idleTimers: Timers = { after: () => () => {}, sleep: () => new Promise(() => {}) };
+
+async function openEmbedded(model: GraphModel): Promise<{ store: Store; remove: () => Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), "rdg-query-"));
+  const store = await openEmbeddedStore({ folder, model, clock, timers: idleTimers, settings });
+  const remove = async (): Promise<void> => {
+    await store.close();
+    await rm(folder, { recursive: true });
+  };
+  return { store, remove };
+}
+
 async function open(
   scenario: Scenario,
   filters: StoreCapabilities["filters"],
 ): Promise<{ queries: Queries; graph: PlainGraph }> {
   const store = withFilters(referenceStore({ model: scenario.model, clock }), filters);
   await feed(store, scenario);
-  const queries = createQueries({
-    model: scenario.model,
-    store,
-    clock,
-    waitFor: async () => true,
-    continuationKey: new Uint8Array(32),
-  });
-  return { queries, graph: await plainGraph(store) };
+  return { queries: queriesOf(scenario.model, store), graph: await plainGraph(store) };
+}
+
+function queriesOf(model: GraphModel, store: Store): Queries {
+  return createQueries({ model, store, clock, waitFor: async () => true, continuationKey: new Uint8Array(32) });
 }
 
 async function ask(queries: Queries, request: TraverseRequest | ContinueRequest): Promise<TraverseAnswer> {
@@ -82,7 +98,7 @@ describe("a traversal", () => {
         }
         expect(answer.complete).toBe(answer.hops.every(({ complete }) => complete));
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 
@@ -118,7 +134,28 @@ describe("a traversal", () => {
           expect(found.map((set) => [...set].sort())).toEqual(all);
         },
       ),
-      { numRuns: 100 },
+      { numRuns: 60 },
+    );
+  });
+
+  test("answers the same on the embedded store", async () => {
+    await fc.assert(
+      fc.asyncProperty(scenarios, async (scenario) => {
+        const { store, remove } = await openEmbedded(scenario.model);
+        try {
+          await feed(store, scenario);
+          const { queries } = await open(scenario, { edge: true, node: true });
+          const [expected, answer] = [
+            await ask(queries, scenario.request),
+            await ask(queriesOf(scenario.model, store), scenario.request),
+          ];
+          expect(answer.levels).toEqual(expected.levels);
+          expect(answer.hops.map(({ complete }) => complete)).toEqual(expected.hops.map(({ complete }) => complete));
+        } finally {
+          await remove();
+        }
+      }),
+      { numRuns: 50 },
     );
   });
 });

@@ -1,0 +1,72 @@
+// Bytes written by hand against JSON.stringify.
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { JsonWriter, jsonBytes } from "./json-writer.ts";
+
+function written(write: (writer: JsonWriter) => void): string {
+  const writer = new JsonWriter();
+  write(writer);
+  return Buffer.from(writer.finish()).toString();
+}
+
+test("texts are as JSON.stringify has them", () => {
+  const texts = fc.oneof(
+    fc.string(),
+    fc.string({ unit: "grapheme" }),
+    fc.constantFrom("\u007f\u0080\u2028", '"\\\n\0', "é".repeat(20_000)),
+  );
+  fc.assert(
+    fc.property(texts, (text) => {
+      expect(written((writer) => writer.text(text))).toBe(JSON.stringify(text));
+    }),
+  );
+});
+
+test("numbers are as JSON.stringify has them; int64 is a decimal text", () => {
+  const numbers = fc.oneof(
+    fc.integer(),
+    fc.maxSafeInteger(),
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.constantFrom(-0, 0x7fffffff, 0x80000000),
+  );
+  fc.assert(
+    fc.property(numbers, (number) => {
+      expect(written((writer) => writer.number(number))).toBe(JSON.stringify(number));
+    }),
+  );
+  fc.assert(
+    fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), (value) => {
+      expect(written((writer) => writer.int64(value))).toBe(`"${value}"`);
+    }),
+  );
+});
+
+test("times are as Date has them, also before 1970 and beyond the year 9999", () => {
+  const writer = new JsonWriter();
+  const times = fc.oneof(
+    fc.date({ noInvalidDate: true }).map((date) => date.getTime()),
+    fc.integer({ min: -1_000, max: 86_400_000 * 3 }),
+    fc.integer({ min: 0, max: 400 }).map((day) => 1_790_000_000_000 + day * 86_400_000),
+  );
+  fc.assert(
+    fc.property(times, (ms) => {
+      writer.time(ms);
+      expect(Buffer.from(writer.finish()).toString()).toBe(JSON.stringify(new Date(ms)));
+    }),
+    { numRuns: 500 },
+  );
+  expect(written((each) => each.time(9e15))).toBe('"9000000000000000"');
+});
+
+test("what was written stays when the next answer is", () => {
+  const writer = new JsonWriter();
+  writer.put(jsonBytes("[1]"));
+  const first = writer.finish();
+  for (let i = 0; i < 100_000; i++) writer.raw("[2, 3]");
+  expect(writer.finish().length).toBe(600_000);
+  expect(Buffer.from(first).toString()).toBe("[1]");
+  writer.raw("half an answer");
+  writer.reset();
+  writer.char(0x31);
+  expect(Buffer.from(writer.finish()).toString()).toBe("1");
+});
