@@ -5,8 +5,10 @@ import type { GraphModel } from "../model/definition.ts";
 /** Quarantined records are kept this long. */
 const quarantineRetention = { timeMs: 30 * 86_400_000, sizeBytes: 1_000_000_000 };
 
+/** Where events are kept without a bound in time, replaced versions of side-input rows are kept for a week. */
+const versionsDefaultMs = 7 * 86_400_000;
+
 export function topicsOf(model: GraphModel): readonly TopicSettings[] {
-  const eventRetentionMs = Math.max(0, ...model.events.map(({ retention }) => retention.timeMs ?? 0));
   return [
     ...model.events.map(({ name, partitions, retention }): TopicSettings => ({
       name: `events.${name}`,
@@ -14,12 +16,11 @@ export function topicsOf(model: GraphModel): readonly TopicSettings[] {
       partitions,
       retention,
     })),
-    // Replaced versions of rows are kept for as long as events that may be replayed, so that a replay finds what the first run found.
     ...model.sideInputs.map(({ name }): TopicSettings => ({
       name: `inputs.${name}`,
       form: "compacted",
       partitions: 1,
-      retention: { timeMs: eventRetentionMs },
+      retention: { timeMs: versionsMsOf(model, name) },
     })),
     ...["gateway", ...model.jobs.map(({ event }) => `jobs.${event}`)].map((stage): TopicSettings => ({
       name: `quarantine.${stage}`,
@@ -29,6 +30,13 @@ export function topicsOf(model: GraphModel): readonly TopicSettings[] {
     })),
     ...typeTopicsOf(model).map((name): TopicSettings => ({ name, form: "updates", partitions: 1, retention: {} })),
   ];
+}
+
+/** Replaced versions of rows are kept for as long as the events that look them up, so that a replay finds what the first run found. */
+function versionsMsOf(model: GraphModel, input: string): number {
+  const users = model.jobs.filter(({ steps }) => steps.some((step) => step.kind === "enrich" && step.input === input));
+  const events = model.events.filter(({ name }) => users.some(({ event }) => event === name));
+  return Math.max(0, ...events.map(({ retention }) => retention.timeMs ?? versionsDefaultMs));
 }
 
 export function typeTopicsOf(model: GraphModel): readonly string[] {
