@@ -204,8 +204,7 @@ async function play({ seed, ends }: Story): Promise<void> {
       await player.live(calls);
     } catch (error) {
       // Opening may meet the failing disk; the process gives up then, and the next one tries again.
-      const { code } = error as NodeJS.ErrnoException;
-      if (!faults || !["EIO", "ENOSPC", "log_write_failed"].includes(code ?? "")) throw error;
+      if (!faults || !(error instanceof RdgError) || error.kind !== "unavailable") throw error;
     }
     player.disk.fault = undefined;
     if (power) player.disk.powerLoss();

@@ -1,6 +1,7 @@
 // A reader's place in one stream: from memory while it keeps up, from files in chunks when it does not. Hot path: no object per frame but the frame.
 //
 // A cursor whose place retention has removed goes on at the first kept record. It keeps the file that it reads open, so compaction does not disturb it.
+import { fileFailed } from "./failures.ts";
 import type { File } from "./file-system.ts";
 import { FrameScanner } from "./frame-scanner.ts";
 import { damaged, field, frameKind } from "./segment-format.ts";
@@ -44,6 +45,14 @@ export class Cursor<Frame> {
 
   /** The same from files; undefined when nothing visible is left. */
   async read(): Promise<Frame | undefined> {
+    try {
+      return await this.#read();
+    } catch (error) {
+      throw fileFailed(error, "read a file", this.#segment?.path ?? this.stream.identity.folder);
+    }
+  }
+
+  async #read(): Promise<Frame | undefined> {
     while (!this.caughtUp) {
       const scanner = this.#scanner ?? (await this.#open());
       if (scanner === undefined) continue;

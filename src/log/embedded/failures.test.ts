@@ -153,6 +153,24 @@ describe("a full disk", () => {
   });
 });
 
+test("topics whose files could not be created or opened are there after another attempt", async () => {
+  for (const name of ["open", "write", "sync", "rename", "syncFolder", "list"] as const) {
+    for (let skipped = 0; skipped < 12; skipped++) {
+      const topic = { ...hits, name: `events.${name}-${skipped}`, partitions: 2 };
+      let left = skipped;
+      on.disk.fault = (operation) => (operation.name === name && left-- === 0 ? { error: "EIO" } : undefined);
+      const first = await log.ensureTopics([topic]).catch((error: unknown) => error);
+      if (first !== undefined) expect(first).toMatchObject({ kind: "unavailable" });
+      on.disk.fault = undefined;
+      await log.ensureTopics([topic]);
+      await producer.append(topic.name, 1, batchOf(["a"]));
+    }
+  }
+  on.disk.powerLoss();
+  log = await openOn(on);
+  for (const { name } of await log.topics()) if (name !== hits.name) expect(await valuesOf(log, name)).toEqual(["a"]);
+});
+
 test("a disk that writes a few bytes at a time stores everything", async () => {
   on.disk.fault = ({ name }) => (name === "write" ? { writtenBytes: 7 } : undefined);
   await appendEach(log, ["a".repeat(100), "b"]);

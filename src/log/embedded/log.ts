@@ -19,7 +19,7 @@ import type {
   RecordFrame,
   TopicSettings,
 } from "../port.ts";
-import { logClosed } from "./failures.ts";
+import { fileFailed, logClosed } from "./failures.ts";
 import { type FileSystem, type FolderLock, nodeFileSystem } from "./file-system.ts";
 import type { Journal } from "./journal.ts";
 import { LogTime } from "./log-time.ts";
@@ -65,33 +65,50 @@ export interface EmbeddedLog extends Log {
 
 /** @throws RdgError conflict, `log_locked`; corrupt, with file and byte; invalid, `unknown_format` */
 export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<EmbeddedLog> {
-  const { folder, clock, fileSystem = nodeFileSystem } = options;
-  const settings = { ...embeddedLogDefaults, ...options.settings };
-  await fileSystem.makeFolder(folder);
-  const lock = await fileSystem.lock(folder);
+  const { folder, fileSystem = nodeFileSystem } = options;
   try {
-    const time = new LogTime(clock);
-    const parts = {
-      fileSystem,
-      settings,
-      clock,
-      random: options.random ?? systemRandom,
-      now: () => time.now(),
-      visibleBefore: () => time.visibleBefore(),
-    };
-    const streams = new Streams(folder, parts, time);
-    const metadata = await Metadata.open(fileSystem, folder, settings.ownersMax, () => streams.createJournal());
-    const journal = await streams.openJournal();
-    for (const topic of metadata.topics) await streams.openTopic(topic);
-    time.passed(streams.lastMs());
-    return new SegmentLog(lock, metadata, streams, journal, time, options.timers);
+    await fileSystem.makeFolder(folder);
+    const lock = await fileSystem.lock(folder);
+    try {
+      return await openLocked(options, fileSystem, lock);
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
   } catch (error) {
-    await lock.release();
-    throw error;
+    throw fileFailed(error, "be opened", folder);
   }
 }
 
+async function openLocked(
+  { folder, clock, timers, random = systemRandom, settings: chosen }: EmbeddedLogOptions,
+  fileSystem: FileSystem,
+  lock: FolderLock,
+): Promise<EmbeddedLog> {
+  const settings = { ...embeddedLogDefaults, ...chosen };
+  const time = new LogTime(clock);
+  const now = (): number => time.now();
+  const visibleBefore = (): number => time.visibleBefore();
+  const streams = new Streams(folder, { fileSystem, settings, clock, random, now, visibleBefore }, time);
+  const metadata = await Metadata.open(fileSystem, folder, settings.ownersMax, () => streams.createJournal());
+  const journal = await streams.openJournal();
+  for (const topic of metadata.topics) await streams.openTopic(topic);
+  time.passed(streams.lastMs());
+  return new SegmentLog({ folder, lock, metadata, streams, journal, time, timers });
+}
+
+interface Parts {
+  readonly folder: string;
+  readonly lock: FolderLock;
+  readonly metadata: Metadata;
+  readonly streams: Streams;
+  readonly journal: Journal;
+  readonly time: LogTime;
+  readonly timers: Timers;
+}
+
 class SegmentLog implements EmbeddedLog {
+  readonly #folder: string;
   readonly #lock: FolderLock;
   readonly #metadata: Metadata;
   readonly #streams: Streams;
@@ -102,7 +119,8 @@ class SegmentLog implements EmbeddedLog {
   #ensuring: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
-  constructor(lock: FolderLock, metadata: Metadata, streams: Streams, journal: Journal, time: LogTime, timers: Timers) {
+  constructor({ folder, lock, metadata, streams, journal, time, timers }: Parts) {
+    this.#folder = folder;
     this.#lock = lock;
     this.#metadata = metadata;
     this.#streams = streams;
@@ -112,17 +130,7 @@ class SegmentLog implements EmbeddedLog {
   }
 
   ensureTopics(topics: readonly TopicSettings[]): Promise<void> {
-    const ensured = this.#ensuring.then(async () => {
-      this.#checkOpen();
-      const merged = mergedTopics(this.#metadata.topics, topics);
-      if (merged === undefined) return;
-      // Files first: metadata that names a topic promises that its files are there.
-      const created = merged.filter((topic) => !this.#metadata.topics.some(({ name }) => name === topic.name));
-      for (const topic of created) await this.#streams.createTopic(topic);
-      await this.#metadata.saveTopics(merged);
-      for (const topic of created) await this.#streams.openTopic(topic);
-      for (const topic of merged) this.#streams.setRetention(topic);
-    });
+    const ensured = this.#ensuring.then(() => this.#ensure(topics));
     this.#ensuring = ensured.catch(() => undefined);
     return ensured;
   }
@@ -223,9 +231,30 @@ class SegmentLog implements EmbeddedLog {
     return this.#closing;
   }
 
+  async #ensure(topics: readonly TopicSettings[]): Promise<void> {
+    this.#checkOpen();
+    const known = this.#metadata.topics;
+    const merged = mergedTopics(known, topics);
+    try {
+      if (merged !== undefined) {
+        // Files first: metadata that names a topic promises that its files are there.
+        const created = merged.filter(({ name }) => !known.some((topic) => topic.name === name));
+        for (const topic of created) await this.#streams.createTopic(topic);
+        await this.#metadata.saveTopics(merged);
+      }
+      for (const topic of this.#metadata.topics) {
+        if (this.#streams.has(topic.name)) this.#streams.setRetention(topic);
+        else await this.#streams.openTopic(topic);
+      }
+    } catch (error) {
+      throw fileFailed(error, "create topics", this.#folder);
+    }
+  }
+
   async #close(): Promise<void> {
     await this.#maintenance.close();
     await this.#ensuring;
+    await this.#metadata.idle();
     try {
       const streams = [this.#journal.stream, ...this.#streams.all().map(({ stream }) => stream)];
       const closed = await Promise.allSettled(streams.map((stream) => stream.close()));

@@ -4,6 +4,7 @@ import { describeError } from "../../core/errors.ts";
 import type { Retention } from "../../model/definition.ts";
 import type { RecordFrame, TopicSettings } from "../port.ts";
 import { compactPartition } from "./compaction.ts";
+import { fileFailed } from "./failures.ts";
 import type { Journal } from "./journal.ts";
 import type { LogTime } from "./log-time.ts";
 import { removeSegment } from "./recovery.ts";
@@ -77,8 +78,9 @@ export class Maintenance {
       await this.#expireJournal();
       this.#failure = undefined;
     } catch (error) {
-      this.#failure = describeError(error);
-      throw error;
+      const failure = fileFailed(error, "tidy up its files", "retention and compaction");
+      this.#failure = describeError(failure);
+      throw failure;
     }
   }
 

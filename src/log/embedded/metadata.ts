@@ -4,6 +4,7 @@
 import { crc32 } from "node:zlib";
 import { RdgError } from "../../core/errors.ts";
 import type { TopicForm, TopicSettings } from "../port.ts";
+import { fileFailed } from "./failures.ts";
 import { type FileSystem, readWhole, removeIfThere, replaceFile } from "./file-system.ts";
 import { unknownFormat } from "./segment-format.ts";
 
@@ -102,6 +103,11 @@ export class Metadata {
     });
   }
 
+  /** Resolves when no change is under way. */
+  async idle(): Promise<void> {
+    await this.#last;
+  }
+
   /** Changes follow one another; what is in memory changes only when the file has. */
   #change(change: (content: Content) => void): Promise<void> {
     const changed = this.#last.then(async () => {
@@ -110,12 +116,7 @@ export class Metadata {
       try {
         await replaceFile(this.#fileSystem, this.#folder, fileName, encode(content));
       } catch (cause) {
-        if (cause instanceof RdgError) throw cause;
-        throw new RdgError("unavailable", "log_write_failed", "The log could not store its settings.", {
-          place: `${this.#folder}/${fileName}`,
-          hint: "Check that the disk has room and that the folder may be written to.",
-          cause,
-        });
+        throw fileFailed(cause, "store its settings", `${this.#folder}/${fileName}`);
       }
       this.#content = content;
     });

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock, systemTimers } from "../../core/clock.ts";
-import { textsOf } from "../conformance-batches.ts";
+import { batchOf, textsOf } from "../conformance-batches.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { type EmbeddedLog, openEmbeddedLog } from "./log.ts";
 
@@ -113,6 +113,21 @@ describe("the lock", () => {
     await writeFile(join(folder, "lock.1"), "{");
     await expect(lockFolder(folder)).rejects.toMatchObject({ kind: "corrupt", code: "lock_damaged" });
   });
+});
+
+test("thousands of appends in one group are written whole, more buffers than the system takes at once", async () => {
+  const log = await open();
+  await log.ensureTopics([{ name: "events.hit", form: "records", partitions: 1, retention: {} }]);
+  const producer = await log.producer("p");
+  const values = Array.from({ length: 3000 }, (_, i) => `value ${i}`);
+  await Promise.all(values.map((value) => producer.append("events.hit", 0, batchOf([value]))));
+  expect(log.statistics().syncs).toBeLessThan(5);
+  await log.close();
+  const again = await open();
+  const found: string[] = [];
+  for await (const frame of again.read({ topics: ["events.hit"], until: [] })) found.push(...textsOf(frame));
+  expect(found).toEqual(values);
+  await again.close();
 });
 
 test("files are private to their owner", async () => {

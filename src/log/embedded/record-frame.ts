@@ -174,7 +174,7 @@ export function recordFrame(
 }
 
 /** The offset behind the last record of a frame. */
-export function endOffset(frame: RecordFrame): number {
+function endOffset(frame: RecordFrame): number {
   return frame.firstOffset + (frame.offsets === undefined ? frame.count : frame.offsets[frame.count - 1]! + 1);
 }
 

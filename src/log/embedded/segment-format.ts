@@ -20,7 +20,7 @@
 import { crc32 } from "node:zlib";
 import { RdgError } from "../../core/errors.ts";
 
-export const segmentFormat = 1;
+const segmentFormat = 1;
 export const segmentHeaderBytes = 64;
 export const frameHeaderBytes = 64;
 

@@ -93,11 +93,13 @@ export class Streams {
 
   async openTopic(topic: TopicSettings): Promise<void> {
     const partitions: RecordPartition[] = [];
+    const own = topic.form === "updates" ? 0 : topic.partitions;
+    for (let partition = 0; partition < own; partition++) partitions.push(await this.#openPartition(topic, partition));
     this.#topics.set(topic.name, { settings: topic, partitions });
-    if (topic.form === "updates") return;
-    for (let partition = 0; partition < topic.partitions; partition++) {
-      partitions.push(await this.#openPartition(topic, partition));
-    }
+  }
+
+  has(topic: string): boolean {
+    return this.#topics.has(topic);
   }
 
   setRetention(topic: TopicSettings): void {
