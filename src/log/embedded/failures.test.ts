@@ -153,6 +153,15 @@ describe("a full disk", () => {
   });
 });
 
+test("a close that cannot write its mark loses nothing", async () => {
+  on.disk.fault = ({ name }) => (name === "write" ? { error: "ENOSPC", writtenBytes: 9 } : undefined);
+  await log.close();
+  on.disk.fault = undefined;
+  log = await openOn(on);
+  expect(await valuesOf(log)).toEqual(["kept"]);
+  expect(log.statistics().cuts).toEqual([]);
+});
+
 test("topics whose files could not be created or opened are there after another attempt", async () => {
   for (const name of ["open", "write", "sync", "rename", "syncFolder", "list"] as const) {
     for (let skipped = 0; skipped < 12; skipped++) {

@@ -258,7 +258,9 @@ class SegmentLog implements EmbeddedLog {
     try {
       const streams = [this.#journal.stream, ...this.#streams.all().map(({ stream }) => stream)];
       const closed = await Promise.allSettled(streams.map((stream) => stream.close()));
-      for (const result of closed) if (result.status === "rejected") throw result.reason as Error;
+      for (const result of closed) {
+        if (result.status === "rejected") throw fileFailed(result.reason, "close its files", this.#folder);
+      }
     } finally {
       await this.#lock.release();
     }

@@ -109,12 +109,13 @@ export class SegmentWriter {
   async close(durable: number | undefined): Promise<void> {
     await this.#sealing;
     const file = this.#file;
-    this.#file = undefined;
-    try {
-      if (file !== undefined && durable !== undefined) await this.#writeClosed(file, durable);
-    } finally {
-      await file?.close();
+    if (file === undefined) return;
+    if (durable !== undefined) {
+      // Everything is durable without the mark; where it cannot be written, the next start treats this stop as a crash.
+      await this.#writeClosed(file, durable).catch(() => this.cutBack());
     }
+    this.#file = undefined;
+    await file.close();
   }
 
   async #verify(file: File): Promise<void> {
