@@ -2,20 +2,29 @@
 import type { PropertyValue } from "../model/filter.ts";
 import type { AdjacencyBatch } from "../store/port.ts";
 
+const expectedMax = 4_096;
+
 /** Edges as one hop walked them. */
 export class EdgeRows {
   count = 0;
   /** Index of the node, in the frontier, that the edge was reached from. */
-  origins = new Int32Array(128);
+  origins: Int32Array;
   /** References of the nodes that were reached. */
-  neighbours = new Int32Array(128);
+  neighbours: Int32Array;
   /** 1 where the edge was walked against its direction. */
-  reversed = new Uint8Array(128);
-  firstSeenMs = new Float64Array(128);
-  lastSeenMs = new Float64Array(128);
+  reversed: Uint8Array;
+  firstSeenMs: Float64Array;
+  lastSeenMs: Float64Array;
   readonly properties: PropertyValue[][];
 
-  constructor(propertyCount: number) {
+  /** `countExpected` only decides how much is allocated at first. */
+  constructor(propertyCount: number, countExpected: number) {
+    const size = Math.max(16, Math.min(countExpected, expectedMax));
+    this.origins = new Int32Array(size);
+    this.neighbours = new Int32Array(size);
+    this.reversed = new Uint8Array(size);
+    this.firstSeenMs = new Float64Array(size);
+    this.lastSeenMs = new Float64Array(size);
     this.properties = Array.from({ length: propertyCount }, () => []);
   }
 
@@ -68,9 +77,16 @@ function grown<T extends Int32Array | Uint8Array | Float64Array>(from: T, to: T)
 /** Node references, each once, numbered in the order in which they came: an open table of [reference + 1, number]. */
 export class Frontier {
   count = 0;
-  references = new Int32Array(64);
-  private slots = new Int32Array(256);
-  private mask = 127;
+  references: Int32Array;
+  private slots: Int32Array;
+  private mask: number;
+
+  constructor(countExpected: number) {
+    const size = Math.max(16, Math.min(countExpected, expectedMax));
+    this.references = new Int32Array(size);
+    this.mask = 2 ** Math.ceil(Math.log2(size * 2)) - 1;
+    this.slots = new Int32Array((this.mask + 1) * 2);
+  }
 
   /** The number of a reference, which is new or known. */
   add(reference: number): number {
@@ -88,7 +104,7 @@ export class Frontier {
     this.references[number] = reference;
     this.slots[slot * 2] = reference + 1;
     this.slots[slot * 2 + 1] = number;
-    if (this.count * 2 > this.mask) this.rehash();
+    if (this.count * 2 > this.mask + 1) this.rehash();
     return number;
   }
 

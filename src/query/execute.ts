@@ -133,15 +133,15 @@ async function findStarts(
 }
 
 function idsOf(reader: StoreReader, type: number, references: Int32Array): string[] {
-  const ids: string[] = [];
-  for (const reference of references) ids.push(reader.id(type, reference));
+  const ids = new Array<string>(references.length);
+  for (let i = 0; i < ids.length; i++) ids[i] = reader.id(type, references[i]!);
   return ids;
 }
 
 /** The next frontier: each neighbour once, in the order in which it was reached. */
 function reachedBy(hop: HopPlan, walked: WalkedHop): { frontier: Int32Array; edges: LevelEdges } {
   const { rows } = walked;
-  const frontier = new Frontier();
+  const frontier = new Frontier(rows.count);
   const targets = new Int32Array(rows.count);
   for (let i = 0; i < rows.count; i++) targets[i] = frontier.add(rows.neighbours[i]!);
   for (const reference of walked.alsoReached) frontier.add(reference);

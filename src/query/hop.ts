@@ -54,7 +54,7 @@ async function walkOne(
   walked: readonly (readonly WalkState[])[] | undefined,
 ): Promise<WalkedHop> {
   const walk = newWalk(context, hop, 0);
-  const rows = new EdgeRows(hop.selectEdge.length);
+  const rows = new EdgeRows(hop.selectEdge.length, frontier.length * hop.limit);
   const found = new Uint8Array(frontier.length);
   const cuts = new Cuts();
   let before = 0;
@@ -129,7 +129,7 @@ class Side {
   private end: WalkEnd = walkDone;
 
   constructor(hop: HopPlan) {
-    this.rows = new EdgeRows(hop.selectEdge.length);
+    this.rows = new EdgeRows(hop.selectEdge.length, hop.limit);
   }
 
   readonly ended = (record: WalkRecord, end: WalkEnd): void => {
@@ -164,7 +164,7 @@ async function walkBoth(
   walked: readonly (readonly WalkState[])[] | undefined,
 ): Promise<WalkedHop> {
   const walks = [newWalk(context, hop, 0), newWalk(context, hop, 1)];
-  const rows = new EdgeRows(hop.selectEdge.length);
+  const rows = new EdgeRows(hop.selectEdge.length, frontier.length * hop.limit);
   const found = new Uint8Array(frontier.length);
   const seen = new Map<number, Set<number>>();
   const alsoReached: number[] = [];
