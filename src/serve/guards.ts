@@ -5,7 +5,7 @@ import type { ServerSettings } from "./settings.ts";
 
 const loopbackNames = ["localhost", "127.0.0.1", "[::1]"];
 
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 

@@ -4,7 +4,7 @@ import type { EdgeModel, GraphModel, NodeModel, PropertyModel, ScalarType } from
 import type { PropertyValue } from "../../src/model/filter.ts";
 import type { Comparisons, Condition, HopRequest, TraverseRequest } from "../../src/model/traversal.ts";
 import { batchOfElements } from "../../src/model/update/batch-of-elements.ts";
-import type { ElementKey, Update } from "../../src/model/update/element.ts";
+import type { Update } from "../../src/model/update/element.ts";
 import { graphOf } from "../../src/model/update/oracle.ts";
 import type { Store } from "../../src/store/port.ts";
 import type { PlainEdge, PlainGraph, PlainNode } from "../../src/testing/reference-traversal.ts";
@@ -277,9 +277,4 @@ function literalOf(type: ScalarType, value: PropertyValue): string | number | bo
   if (type.kind === "timestamp") return new Date(value as number).toISOString();
   if (type.kind === "bytes") return Buffer.from(value as Uint8Array).toString("base64");
   return value as string | number | boolean;
-}
-
-/** Every edge and node of a definition's elements by what identifies it. */
-export function identityOf(key: ElementKey): string {
-  return JSON.stringify(key.kind === "node" ? [key.type, key.id] : [key.type, key.from, key.to]);
 }

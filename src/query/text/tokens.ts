@@ -10,7 +10,7 @@ export interface Token {
   readonly at: number;
 }
 
-export const queryLengthMax = 64 * 1024;
+const queryLengthMax = 64 * 1024;
 
 const blank = /[ \t\r\n]*/y;
 const name = /[A-Za-z_][A-Za-z0-9_]*/y;
@@ -82,7 +82,7 @@ function quoted(text: string, at: number, kind: "string" | "name"): { token: Tok
 }
 
 /** `line:column`, both from 1. */
-export function placeOf(text: string, at: number): string {
+function placeOf(text: string, at: number): string {
   const before = text.slice(0, at);
   return `${before.split("\n").length}:${at - before.lastIndexOf("\n")}`;
 }
