@@ -169,6 +169,7 @@ export function openStore(
     clock: ports.clock,
     timers: ports.timers,
     turns: systemTurns,
+    notice: (error) => ports.logger.warn(describeError(error)),
     settings: { memoryMaxBytes: settings["store.memory"], checkpointDebtMaxBytes: settings["store.checkpoint"] },
   });
 }
