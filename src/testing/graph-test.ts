@@ -5,7 +5,7 @@ import { createSideInputTable, type SideInputTable } from "../jobs/operators/sid
 import type { CompiledJob } from "../jobs/plan/compiled-job.ts";
 import { compileJob, compileRowReader } from "../jobs/plan/compiler.ts";
 import { compileMapJob } from "../jobs/plan/map-job.ts";
-import { mapped, resultCodes, type ResultCode } from "../jobs/plan/result.ts";
+import { mapped, resultCodes } from "../jobs/plan/result.ts";
 import { AvroWriter } from "../model/avro/avro-writer.ts";
 import { validateRecord } from "../model/avro/json-record.ts";
 import { compileRecordEncoder } from "../model/avro/record-encoder.ts";
@@ -27,7 +27,7 @@ export interface TestElement {
 }
 
 /** What became of one event: `mapped`, `filtered`, or why it would be quarantined. */
-export type TestOutcome = ResultCode;
+export type TestOutcome = (typeof resultCodes)[number];
 
 /**
  * @example
