@@ -1,7 +1,7 @@
 // The streaming example end to end: events by HTTP until they are durable and in the graph, then traversals, then restarts.
 import { generatorDefaults, PlaybackGenerator } from "../examples/streaming/generator.ts";
-import { lineBytesMax } from "../examples/streaming/line-writer.ts";
 import { accountId, titleId } from "../examples/streaming/playback-event.ts";
+import { bodiesOf, eventsPerBody } from "./bodies.ts";
 import { sendBodies } from "./http-load.ts";
 import { percentile } from "./percentile.ts";
 import { usageOf, usedBetween } from "./process-usage.ts";
@@ -14,11 +14,24 @@ export interface EndToEndOptions {
   readonly nodeFlags?: readonly string[];
 }
 
-const batch = 500;
+export interface EndToEndFigures {
+  readonly ingestion: {
+    readonly events: number;
+    readonly eventsPerSecond: number;
+    readonly cpuUsPerEvent: { readonly all: number; readonly server: number; readonly load: number };
+    readonly requestMs: Readonly<Record<string, number>>;
+    readonly refused: Readonly<Record<number, number>>;
+    readonly bytesWrittenPerEvent: number;
+    readonly residentBytes: number;
+  };
+  readonly traversals: Readonly<Record<string, { overHttpMs: Readonly<Record<string, number>>; edgesMean: number }>>;
+  readonly memory: unknown;
+  readonly restart: { readonly cleanStartMs: number; readonly crashStartMs: number };
+}
 
-export async function endToEnd(options: EndToEndOptions): Promise<Record<string, unknown>> {
+export async function endToEnd(options: EndToEndOptions): Promise<EndToEndFigures> {
   const data = await temporaryData();
-  const server = await startStreamingServer(data, options.nodeFlags);
+  const server = await startStreamingServer(data, { nodeFlags: options.nodeFlags ?? [] });
   let restarted: StreamingServer | undefined;
   try {
     const generator = new PlaybackGenerator({ startMs: Date.now() - 3_600_000 });
@@ -41,16 +54,11 @@ export async function endToEnd(options: EndToEndOptions): Promise<Record<string,
   }
 }
 
-function bodiesOf(generator: PlaybackGenerator, events: number): Uint8Array[] {
-  const buffer = new Uint8Array(batch * lineBytesMax);
-  return Array.from({ length: Math.ceil(events / batch) }, () => buffer.slice(0, generator.write(buffer, 0, batch)));
-}
-
 async function ingest(
   server: StreamingServer,
   bodies: readonly Uint8Array[],
   options: EndToEndOptions,
-): Promise<unknown> {
+): Promise<EndToEndFigures["ingestion"]> {
   const before = [usageOf(server.pid), usageOf("self")] as const;
   const startedMs = performance.now();
   const load = await sendBodies(server.url, "/v1/events/playback", bodies, options.inFlight);
@@ -58,7 +66,7 @@ async function ingest(
   const seconds = (performance.now() - startedMs) / 1000;
   const used = usedBetween(before[0], usageOf(server.pid));
   const loadUsed = usedBetween(before[1], usageOf("self"));
-  const events = bodies.length * batch;
+  const events = bodies.length * eventsPerBody;
   const cpu = (cpuSeconds: number): number => Number(((cpuSeconds * 1e6) / events).toFixed(2));
   return {
     events,
@@ -81,7 +89,7 @@ async function memoryOf(server: StreamingServer): Promise<unknown> {
 }
 
 /** One client, one request at a time. */
-async function traverse(server: StreamingServer): Promise<unknown> {
+async function traverse(server: StreamingServer): Promise<EndToEndFigures["traversals"]> {
   const accounts = generatorDefaults.accounts;
   const oneHop = (i: number): unknown => ({
     from: { type: "account", ids: [accountId(i % accounts)] },
@@ -108,7 +116,10 @@ async function traverse(server: StreamingServer): Promise<unknown> {
   };
 }
 
-async function timed(server: StreamingServer, requestOf: (i: number) => unknown): Promise<unknown> {
+async function timed(
+  server: StreamingServer,
+  requestOf: (i: number) => unknown,
+): Promise<EndToEndFigures["traversals"][string]> {
   const url = new URL("/v1/traverse", server.url);
   const headers = { "content-type": "application/json" };
   const milliseconds: number[] = [];

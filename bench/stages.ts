@@ -7,7 +7,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PlaybackGenerator } from "../examples/streaming/generator.ts";
 import streaming from "../examples/streaming/graph.ts";
-import { lineBytesMax } from "../examples/streaming/line-writer.ts";
 import { systemClock, systemTimers } from "../src/core/clock.ts";
 import { createOutputs } from "../src/gateway/record-output.ts";
 import { Transcoder } from "../src/gateway/transcoder.ts";
@@ -17,6 +16,7 @@ import { compileJob, compileRowReader } from "../src/jobs/plan/compiler.ts";
 import { openEmbeddedLog } from "../src/log/embedded/log.ts";
 import type { RecordBatch, RecordFrame } from "../src/log/port.ts";
 import { openEmbeddedStore } from "../src/store/embedded/open.ts";
+import { bodiesOf } from "./bodies.ts";
 
 /** Most microseconds of CPU per event, by stage. */
 export const guardRails: Readonly<Record<string, number>> = {
@@ -27,7 +27,6 @@ export const guardRails: Readonly<Record<string, number>> = {
   apply: 6,
 };
 
-const eventsPerBody = 500;
 const inFlight = 16;
 const framing = 5;
 const model = streaming.model;
@@ -49,7 +48,7 @@ export async function measureStages(events: number, windowEvents = 5000): Promis
     used[stage] = Number(((user + system) / events).toFixed(3));
     return result;
   };
-  const bodies = makeBodies(events);
+  const bodies = bodiesOf(new PlaybackGenerator({ startMs: Date.now() - 3_600_000 }), events);
   const log = await openEmbeddedLog({ folder: join(folder, "log"), clock: systemClock, timers: systemTimers });
   const store = await openEmbeddedStore({
     folder: join(folder, "store"),
@@ -100,14 +99,6 @@ export async function measureStages(events: number, windowEvents = 5000): Promis
     await log.close();
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-function makeBodies(events: number): Uint8Array[] {
-  const generator = new PlaybackGenerator({ startMs: Date.now() - 3_600_000 });
-  const buffer = new Uint8Array(eventsPerBody * lineBytesMax);
-  return Array.from({ length: events / eventsPerBody }, () =>
-    buffer.slice(0, generator.write(buffer, 0, eventsPerBody)),
-  );
 }
 
 function transcode(bodies: readonly Uint8Array[]): RecordBatch[] {

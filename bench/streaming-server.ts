@@ -39,9 +39,20 @@ const cli = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
 export const temporaryData = (): Promise<string> => mkdtemp(join(tmpdir(), "rdg-bench-"));
 export const removeData = (data: string): Promise<void> => rm(data, { recursive: true, force: true });
 
-export async function startStreamingServer(data: string, nodeFlags: readonly string[] = []): Promise<StreamingServer> {
+export interface StreamingServerOptions {
+  readonly nodeFlags?: readonly string[];
+  /** Settings as flags of `rdg dev`. */
+  readonly flags?: readonly string[];
+}
+
+export async function startStreamingServer(
+  data: string,
+  options: StreamingServerOptions = {},
+): Promise<StreamingServer> {
   const startedMs = performance.now();
-  const args = [...nodeFlags, "--conditions=rdg-source", cli, "dev", graph, "--port", "0", "--data", data, "--json"];
+  const { nodeFlags = [], flags = [] } = options;
+  const own = ["--port", "0", "--data", data, "--json", "--log-level", "error"];
+  const args = [...nodeFlags, "--conditions=rdg-source", cli, "dev", graph, ...own, ...flags];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   const { url } = JSON.parse(await firstLine(child)) as { url: string };
   const address = new URL(url);

@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock, Timers } from "../core/clock.ts";
 import { describeError } from "../core/errors.ts";
+import { parseDuration } from "../core/units.ts";
 import { createGateway } from "../gateway/gateway.ts";
 import type { Gateway } from "../gateway/port.ts";
 import type { Graph } from "../index.ts";
@@ -67,14 +68,19 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     const graph = await alignWithFolder(options.graph, settings.data);
     await log.ensureTopics(topicsOf(graph.model));
     const registry = await openEmbeddedRegistry({ folder: join(settings.data, "schemas") });
-    return await assemble({ ...options, graph }, log, registry);
+    return await assemblePipeline({ ...options, graph }, log, registry);
   } catch (error) {
     await log.close();
     throw error;
   }
 }
 
-async function assemble(options: PipelineOptions, log: EmbeddedLog, registry: SchemaRegistry): Promise<Pipeline> {
+/** Wires the pipeline over a log that has the definition's topics, whose it then is, as the registry: `close` closes both. */
+export async function assemblePipeline(
+  options: PipelineOptions,
+  log: EmbeddedLog,
+  registry: SchemaRegistry,
+): Promise<Pipeline> {
   const { graph, settings, clock, timers } = options;
   const { model } = graph;
   const schemas: Schemas = new Map();
@@ -126,8 +132,11 @@ interface RunnerParts {
   readonly backlog: Backlog;
 }
 
-function runnerOf(job: JobModel, options: PipelineOptions, parts: RunnerParts): JobRunner {
-  const { graph, clock, timers, logger } = options;
+function runnerOf(defined: JobModel, options: PipelineOptions, parts: RunnerParts): JobRunner {
+  const { graph, settings, clock, timers, logger } = options;
+  const window = settings["jobs.window"];
+  const windowMs = window === "" ? defined.settings.windowMs : parseDuration(window, "jobs.window");
+  const job = { ...defined, settings: { ...defined.settings, windowMs } };
   const { model } = graph;
   const event = model.events.find(({ name }) => name === job.event)!;
   const own = parts.schemas.get(`events.${event.name}-value`)!;

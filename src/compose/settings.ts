@@ -25,6 +25,11 @@ export const embeddedSettings = {
     min: 1000,
     description: "Bytes of events not yet in the graph; more are refused with 429 until the jobs have caught up.",
   },
+  "jobs.window": {
+    kind: "text",
+    default: "",
+    description: "Merge window of all jobs, such as 250ms or 0s, instead of what the definition says.",
+  },
   "jobs.paused": { kind: "text", default: "", description: "Events, separated by commas, whose jobs do not run." },
   "store.memory": {
     kind: "size",

@@ -1,0 +1,101 @@
+// At half of the ingestion rate that was measured: how soon an acknowledged event is visible in a traversal, and what latency traversals have meanwhile.
+import { PlaybackGenerator } from "../examples/streaming/generator.ts";
+import { accountId } from "../examples/streaming/playback-event.ts";
+import { bodiesOf, eventsPerBody } from "./bodies.ts";
+import { sendBodies } from "./http-load.ts";
+import { percentile } from "./percentile.ts";
+import { removeData, startStreamingServer, temporaryData, type StreamingServer } from "./streaming-server.ts";
+
+export interface HalfLoadFigures {
+  readonly eventsPerSecond: number;
+  readonly freshnessMs: Readonly<Record<string, number>>;
+  readonly twoHopsOverHttpMs: Readonly<Record<string, number>>;
+}
+
+export async function halfLoad(fullRate: number, seconds: number): Promise<HalfLoadFigures> {
+  const data = await temporaryData();
+  const server = await startStreamingServer(data, { flags: ["--jobs-window", "0s"] });
+  try {
+    const rate = Math.round(fullRate / 2);
+    const generator = new PlaybackGenerator({ startMs: Date.now() - 3_600_000 });
+    const warmUp = bodiesOf(generator, 100_000);
+    const bodies = bodiesOf(generator, rate * seconds);
+    const singles = bodiesOf(generator, 20_000, 1);
+    await sendBodies(server.url, "/v1/events/playback", warmUp, 8);
+    await server.settled();
+    let running = true;
+    const probes = [freshness(server, singles, () => running), twoHops(server, () => running)] as const;
+    const load = await sendBodies(server.url, "/v1/events/playback", bodies, 8, (1000 * eventsPerBody) / rate);
+    running = false;
+    return {
+      eventsPerSecond: Math.round((bodies.length * eventsPerBody) / load.wallSeconds),
+      freshnessMs: percentiles(await probes[0]),
+      twoHopsOverHttpMs: percentiles(await probes[1]),
+    };
+  } finally {
+    await server.stop("SIGKILL");
+    await removeData(data);
+  }
+}
+
+/** Sends single events and asks, from the moment of the answer, until a traversal has seen each. */
+async function freshness(
+  server: StreamingServer,
+  events: readonly Uint8Array[],
+  running: () => boolean,
+): Promise<number[]> {
+  const milliseconds: number[] = [];
+  for (let i = 0; running(); i++) {
+    const headers = { "content-type": "application/x-ndjson" };
+    const body = new Uint8Array(events[i % events.length]!);
+    const produced = await fetch(new URL("/v1/events/playback", server.url), { method: "POST", headers, body });
+    const { positions } = (await produced.json()) as { positions: string[] };
+    const startedMs = performance.now();
+    await traverse(server, {
+      from: { type: "account", ids: [accountId(1)] },
+      hops: [],
+      waitFor: positions,
+      timeoutMs: 5000,
+    });
+    milliseconds.push(performance.now() - startedMs);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return milliseconds;
+}
+
+async function twoHops(server: StreamingServer, running: () => boolean): Promise<number[]> {
+  const milliseconds: number[] = [];
+  for (let i = 0; running(); i++) {
+    const startedMs = performance.now();
+    await traverse(server, {
+      from: { type: "account", ids: [accountId((i * 7919) % 200_000)] },
+      hops: [
+        { edge: "has_profile", limit: 50 },
+        { edge: "watched", order: "latest", limit: 50 },
+      ],
+    });
+    milliseconds.push(performance.now() - startedMs);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return milliseconds;
+}
+
+async function traverse(server: StreamingServer, request: unknown): Promise<void> {
+  const response = await fetch(new URL("/v1/traverse", server.url), {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(request),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(text);
+}
+
+function percentiles(values: readonly number[]): Record<string, number> {
+  const sorted = Float64Array.from(values).toSorted();
+  return {
+    samples: sorted.length,
+    p50: percentile(sorted, 0.5),
+    p99: percentile(sorted, 0.99),
+    max: percentile(sorted, 1),
+  };
+}
