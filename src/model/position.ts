@@ -16,7 +16,7 @@ export function formatPosition(position: Position): string {
 export function parsePosition(text: string): Position {
   const match = /^(?<topic>[A-Za-z0-9_.-]+)\/(?<partition>\d{1,6})@(?<offset>\d{1,16})$/.exec(text);
   if (!match?.groups) {
-    throw new RdgError("invalid", "bad_position", `"${text}" is not a position.`, {
+    throw new RdgError("invalid", "bad_position", `"${text.slice(0, 100)}" is not a position.`, {
       hint: "A position reads <topic>/<partition>@<offset>, for example events.playback/0@1234.",
     });
   }

@@ -1,4 +1,5 @@
 // Reads any topic as single records for people: decoded, with positions and times of receipt. Off the hot path.
+import { didYouMean } from "../core/did-you-mean.ts";
 import { RdgError } from "../core/errors.ts";
 import type { LogReader, RecordFrame, UpdateFrame } from "../log/port.ts";
 import type { GraphModel } from "../model/definition.ts";
@@ -26,8 +27,12 @@ export async function openTopic(
   const topics = await options.log.topics();
   const settings = topics.find(({ name }) => name === query.topic);
   if (settings === undefined) {
-    throw new RdgError("not_found", "unknown_topic", `There is no topic "${query.topic}".`, {
-      hint: `Topics are: ${topics.map(({ name }) => name).join(", ")}.`,
+    throw new RdgError("not_found", "unknown_topic", `There is no topic "${query.topic.slice(0, 100)}".`, {
+      hint: didYouMean(
+        query.topic,
+        topics.map(({ name }) => name),
+        100,
+      ),
     });
   }
   const records = settings.form === "updates" ? updatesOf(options, query, signal) : recordsOf(options, query, signal);

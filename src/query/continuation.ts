@@ -82,7 +82,7 @@ export function planContinuation(
     hops: first.hops.slice(hop),
     firstHop: hop,
     budget: readBudget(json, limits),
-    waitFor: readWaitFor(json, limits),
+    waitFor: readWaitFor(json, model, limits),
   };
 }
 
@@ -102,7 +102,7 @@ function planSource(
 
 function openToken(json: JsonReader, key: Uint8Array): Payload {
   const token = json.text("a token");
-  const [issued, body, signed, ...rest] = token.split(".");
+  const [issued, body, signed, ...rest] = token.split(".", 4);
   if (body === undefined || signed === undefined || rest.length > 0) throw refused(json);
   if (issued !== version) {
     throw json.fail(

@@ -18,7 +18,17 @@ const clock: Clock = { now: () => nowMs, monotonicMs: () => 0 };
 const model: GraphModel = {
   format: 1,
   name: "test",
-  events: [],
+  events: [
+    {
+      name: "playback",
+      fields: [],
+      key: "accountId",
+      time: "at",
+      dedupHorizonMs: 0,
+      partitions: 2,
+      retention: {},
+    },
+  ],
   sideInputs: [],
   nodes: [
     { name: "account", properties: [{ name: "countries", type: { kind: "string" }, merge: "union", unionMax: 9 }] },

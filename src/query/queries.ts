@@ -1,6 +1,7 @@
 // Queries over a store: wait for positions, plan, walk, encode. The stage's one implementation, over ports only.
 import type { Clock } from "../core/clock.ts";
 import { RdgError } from "../core/errors.ts";
+import { Slots } from "../core/slots.ts";
 import { systemTurns, type Turns } from "../core/turns.ts";
 import type { GraphModel } from "../model/definition.ts";
 import { type Position, formatPosition } from "../model/position.ts";
@@ -24,6 +25,8 @@ export interface QueriesOptions {
   /** Signs continuation tokens: at least 32 random bytes, the same in all servers of the graph and after a restart. */
   readonly continuationKey: Uint8Array;
   readonly limits?: Partial<TraversalLimits>;
+  /** Traversals that are walked at once, while others wait in line: their memory is bounded by them. Those that wait for positions take none. */
+  readonly slots?: Slots;
   /** Told of every traversal, for metrics. */
   readonly observe?: (traversal: ObservedTraversal) => void;
 }
@@ -37,6 +40,9 @@ export interface ObservedTraversal {
   readonly encodeMs: number;
   readonly answerBytes: number;
 }
+
+/** They share one thread: more at once would only hold more memory. */
+export const traversalsMax = 32;
 
 /** @throws RdgError invalid when the key is too short */
 export function createQueries(options: QueriesOptions): Queries {
@@ -54,6 +60,7 @@ class StoreQueries implements Queries {
   private readonly limits: TraversalLimits;
   private readonly encoder: AnswerEncoder;
   private readonly execution: Execution;
+  private readonly slots: Slots;
 
   constructor(options: QueriesOptions) {
     this.options = options;
@@ -61,6 +68,7 @@ class StoreQueries implements Queries {
     this.encoder = new AnswerEncoder(options.model);
     const { model, store, clock, turns = systemTurns } = options;
     this.execution = { model, store, clock, turns };
+    this.slots = options.slots ?? new Slots(traversalsMax);
   }
 
   traverse(request: unknown, signal: AbortSignal): Promise<QueryAnswer> {
@@ -75,11 +83,14 @@ class StoreQueries implements Queries {
       ? planContinuation(request, model, this.limits, continuationKey)
       : planTraversal(request, model, this.limits, clock.now());
     await this.waitFor(plan, signal);
-    const walkedFromMs = clock.monotonicMs();
-    // Read before the store is: the answer has seen at least this.
-    const { inputs } = await store.applied();
-    const traversal = await executeTraversal(plan, this.execution, startedMs, signal);
-    return this.encode(plan, traversal, inputs, startedMs, walkedFromMs);
+    const walk = async (): Promise<QueryAnswer> => {
+      const walkedFromMs = clock.monotonicMs();
+      // Read before the store is: the answer has seen at least this.
+      const { inputs } = await store.applied();
+      const traversal = await executeTraversal(plan, this.execution, startedMs, signal);
+      return this.encode(plan, traversal, inputs, startedMs, walkedFromMs);
+    };
+    return this.slots.run(walk, signal);
   }
 
   async query(request: unknown, signal: AbortSignal): Promise<QueryAnswer> {

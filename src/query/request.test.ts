@@ -19,7 +19,17 @@ const properties: readonly PropertyModel[] = [
 const model: GraphModel = {
   format: 1,
   name: "test",
-  events: [],
+  events: [
+    {
+      name: "playback",
+      fields: [],
+      key: "accountId",
+      time: "at",
+      dedupHorizonMs: 0,
+      partitions: 2,
+      retention: {},
+    },
+  ],
   sideInputs: [],
   nodes: [
     { name: "account", properties },
@@ -188,6 +198,10 @@ describe("a traverse request", () => {
       'Did you mean "name"?',
     ],
     ["no position", { from, waitFor: ["x"] }, "/waitFor/0", "bad_position"],
+    ["a position of no topic", { from, waitFor: ["events.play/0@1"] }, "/waitFor/0", "unknown_topic"],
+    ["a position of a side input", { from, waitFor: ["inputs.titles/0@1"] }, "/waitFor/0", "unknown_topic", "nodes."],
+    ["a position of no partition", { from, waitFor: ["events.playback/2@1"] }, "/waitFor/0", "unknown_partition"],
+    ["a type's second partition", { from, waitFor: ["nodes.title/1@1"] }, "/waitFor/0", "unknown_partition"],
     ["no time", { from, timeoutMs: 0 }, "/timeoutMs", "out_of_range"],
     ["too large a budget", { from, budget: { edges: 100_001 } }, "/budget/edges", "out_of_range"],
   ];

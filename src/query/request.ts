@@ -32,7 +32,8 @@ export function planTraversal(
   const selected = json.at("from").at("select").value;
   const from = { type: model.nodes[start.type]!.name, ...(selected === undefined ? {} : { select: selected }) };
   const source = { from, hops: hopsJson.map((hop) => hop.value), nowMs };
-  return { source, start, hops, firstHop: 0, budget: readBudget(json, limits), waitFor: readWaitFor(json, limits) };
+  const waitFor = readWaitFor(json, model, limits);
+  return { source, start, hops, firstHop: 0, budget: readBudget(json, limits), waitFor };
 }
 
 function readStart(json: JsonReader, model: GraphModel, limits: TraversalLimits): StartPlan {
@@ -191,17 +192,35 @@ export function readBudget(json: JsonReader, limits: TraversalLimits): Traversal
   };
 }
 
-export function readWaitFor(json: JsonReader, limits: TraversalLimits): Position[] {
+export function readWaitFor(json: JsonReader, model: GraphModel, limits: TraversalLimits): Position[] {
   const waitFor = json.at("waitFor");
   if (!waitFor.present) return [];
   return waitFor.list("positions", 0, limits.waitForMax).map((item) => {
     try {
-      return parsePosition(item.text("a position"));
+      const position = parsePosition(item.text("a position"));
+      checkTopic(item, position, model);
+      return position;
     } catch (error) {
       if (!(error instanceof RdgError) || error.place !== undefined) throw error;
       throw item.fail(error.code, error.message, error.hint ?? "");
     }
   });
+}
+
+/** Refuses positions that the graph never accounts for: waiting for them would always end with the timeout. */
+function checkTopic(json: JsonReader, { topic, partition }: Position, model: GraphModel): void {
+  const dot = topic.indexOf(".");
+  const [stage, name] = [topic.slice(0, dot), topic.slice(dot + 1)];
+  const types = stage === "nodes" ? model.nodes : stage === "edges" ? model.edges : [];
+  const event = stage === "events" ? model.events.find((candidate) => candidate.name === name) : undefined;
+  const partitions = event?.partitions ?? (types.some((type) => type.name === name) ? 1 : 0);
+  if (partitions === 0) {
+    const hint = "Wait for positions of events.<event>, nodes.<type> or edges.<type>.";
+    throw json.fail("unknown_topic", `The graph accounts for no topic "${topic.slice(0, 100)}".`, hint);
+  }
+  if (partition >= partitions) {
+    throw json.fail("unknown_partition", `${topic} has partitions 0 to ${partitions - 1}, not ${partition}.`, "");
+  }
 }
 
 /** The type's index by its name in a path or a request. */

@@ -1,4 +1,4 @@
-// What a request must pass before anything looks at it: the names it was sent to and from, and room for it.
+// What a request must pass before anything looks at it: the names it was sent to and from, and room among those that are worked on.
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { RdgError } from "../core/errors.ts";
 import type { ServerSettings } from "./settings.ts";
@@ -21,6 +21,7 @@ export function guardNames(app: FastifyInstance, settings: ServerSettings): void
     ...allowed,
   ]);
   app.addHook("onRequest", (request, _reply, done) => {
+    if (!hasOneHost(request)) return done(new RdgError("invalid", "bad_http", "A request has one Host header."));
     const host = (request.headers.host ?? "").toLowerCase();
     if (checksHost && !names.has(host) && !names.has(withoutPort(host))) {
       return done(
@@ -41,6 +42,19 @@ export function guardNames(app: FastifyInstance, settings: ServerSettings): void
   });
 }
 
+/** Several would leave open which of them was checked; HTTP/1.0 may do without. */
+function hasOneHost(request: FastifyRequest): boolean {
+  if (request.headers.host === undefined) return request.raw.httpVersion === "1.0";
+  return !comesTwice(request, "host");
+}
+
+/** Whether a header is given more than once: of some node hands out the first, others joined. */
+export function comesTwice({ raw: { rawHeaders } }: Pick<FastifyRequest, "raw">, name: string): boolean {
+  let count = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]!.toLowerCase() === name) count++;
+  return count > 1;
+}
+
 function withoutPort(host: string): string {
   return host.replace(/:\d+$/, "");
 }
@@ -51,47 +65,43 @@ function isAllowedOrigin(origin: string, host: string, allowed: ReadonlySet<stri
   return url.host === host || allowed.has(url.host) || allowed.has(url.hostname);
 }
 
-/** Keeps the bytes of bodies in flight bounded: a body is counted by its declared length, or, when it has none, as the largest allowed. */
-export function guardBytes(app: FastifyInstance, bytesMax: number, bodyBytesMax: number): void {
-  let inFlight = 0;
-  const held = new WeakMap<FastifyRequest, number>();
-  app.addHook("onRequest", (request, _reply, done) => {
-    const declared = Number(request.headers["content-length"] ?? Number.NaN);
-    // Longer ones are refused by the body parser.
-    const bytes = Math.min(Number.isFinite(declared) ? declared : bodyBytesMax, bodyBytesMax);
-    if (inFlight + bytes > bytesMax) return done(overloaded(`More than ${bytesMax} bytes of requests are in flight.`));
-    inFlight += bytes;
-    held.set(request, bytes);
-    done();
-  });
-  // Called once for every request, answered, failed or cut.
-  app.addHook("onResponse", (request, _reply, done) => {
-    inFlight -= held.get(request) ?? 0;
-    held.delete(request);
-    done();
-  });
-}
-
-function overloaded(message: string): RdgError {
+export function overloaded(message: string): RdgError {
   return new RdgError("overloaded", "too_many_requests", message, { hint: "Send less at once.", retryAfterMs: 1_000 });
 }
 
-/** Keeps the number of requests that are worked on bounded. */
+/** Keeps the number of requests of one sort that are worked on bounded. */
 export class Admission {
-  private running = 0;
-  private readonly runningMax: number;
+  readonly runningMax: number;
+  #running = 0;
+  readonly #what: string;
 
-  constructor(runningMax: number) {
+  /** @param what the sort, for messages: "queries" */
+  constructor(what: string, runningMax: number) {
+    this.#what = what;
     this.runningMax = runningMax;
   }
 
+  get running(): number {
+    return this.#running;
+  }
+
   async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.running >= this.runningMax) throw overloaded(`${this.runningMax} queries are running already.`);
-    this.running++;
+    const leave = this.enter();
     try {
       return await work();
     } finally {
-      this.running--;
+      leave();
     }
+  }
+
+  /** The returned function ends what was begun; it may be called again. @throws RdgError overloaded */
+  enter(): () => void {
+    if (this.#running >= this.runningMax) throw overloaded(`${this.runningMax} ${this.#what} are under way already.`);
+    this.#running++;
+    let left = false;
+    return () => {
+      if (!left) this.#running--;
+      left = true;
+    };
   }
 }

@@ -53,6 +53,14 @@ export interface Problem {
   readonly errorCount?: number;
 }
 
+/** Messages quote what was sent, which may be long. */
+const textMax = 2_000;
+
+/** The beginning of a text that may hold anything of any length. */
+export function cut(text: string): string {
+  return text.length > textMax ? `${text.slice(0, textMax)}...`.toWellFormed() : text;
+}
+
 /** Errors that are not ours say nothing to callers: their text may hold what is none of their business. */
 export function problemOf(error: unknown): Problem {
   const known = error instanceof RdgError ? error : hidden(error);
@@ -61,10 +69,10 @@ export function problemOf(error: unknown): Problem {
     type: `urn:rdg:problem:${known.code}`,
     title: titles[known.kind],
     status: statusOfCode.get(known.code) ?? statusOfKind[known.kind],
-    detail: known.message,
+    detail: cut(known.message),
     code: known.code,
-    place: known.place,
-    hint: known.hint,
+    place: known.place && cut(known.place),
+    hint: known.hint && cut(known.hint),
     ...(records && { errors: records.problems, errorCount: records.problemCount }),
   };
 }
@@ -83,9 +91,7 @@ function hidden(error: unknown): RdgError {
   };
   switch (code) {
     case "FST_ERR_CTP_BODY_TOO_LARGE":
-      return new RdgError("invalid", "body_too_large", "The body is too large.", {
-        hint: "Send fewer records per request.",
-      });
+      return new RdgError("invalid", "body_too_large", "The body is too large.", { hint: "Send less per request." });
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
       return new RdgError("invalid", "unsupported_media_type", "This content type is not understood here.", {
         hint: "Events: application/x-ndjson, application/json or avro/binary. Queries: application/json.",
@@ -94,8 +100,9 @@ function hidden(error: unknown): RdgError {
     case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
       return new RdgError("invalid", "bad_body", "The body does not have the length that its headers say.");
     case "FST_ERR_BAD_URL":
+    case "FST_ERR_MAX_PARAM_LENGTH":
       return new RdgError("invalid", "bad_url", "The URL is not well-formed.", {
-        hint: "Percent-encode ids in paths, as encodeURIComponent does.",
+        hint: "Percent-encode ids in paths, as encodeURIComponent does; they have at most 1,024 bytes.",
       });
     default:
   }

@@ -1,35 +1,54 @@
 // POST /v1/traverse and /v1/query, GET /v1/nodes/{type}/{id} and /v1/edges/{type}/{from}/{to}. Answers come as bytes and go out as they are.
+import { isUtf8 } from "node:buffer";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { RdgError } from "../core/errors.ts";
 import type { Queries, QueryAnswer } from "../query/port.ts";
-import { Admission } from "./guards.ts";
-import type { ServerSettings } from "./settings.ts";
+import { takeBodies } from "./bodies.ts";
+import type { ByteBudget } from "./byte-budget.ts";
+import type { Admission } from "./guards.ts";
 
-export function queryRoutes(app: FastifyInstance, queries: Queries, settings: ServerSettings): void {
-  const admission = new Admission(settings.queriesInFlightMax);
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser(
-    "application/json",
-    { parseAs: "buffer", bodyLimit: settings.queryBytesMax },
-    (_request, body, done) => done(null, body),
-  );
-  const answer = async (
-    reply: FastifyReply,
-    ask: (signal: AbortSignal) => Promise<QueryAnswer>,
-  ): Promise<FastifyReply> => {
+export interface QueryRouteOptions {
+  readonly queries: Queries;
+  readonly bytesMax: number;
+  readonly bodies: ByteBudget;
+  readonly admission: Admission;
+  /** For queries that wait for positions: they cost nothing while they wait, and must not keep others out. */
+  readonly waiting: Admission;
+  /** Answers until they are taken. */
+  readonly answers: ByteBudget;
+}
+
+type Ask = (signal: AbortSignal) => Promise<QueryAnswer>;
+
+export function queryRoutes(app: FastifyInstance, options: QueryRouteOptions): void {
+  const { queries, admission, waiting, answers } = options;
+  takeBodies(app, ["application/json"], options.bytesMax, options.bodies);
+  const answer = async (reply: FastifyReply, ask: Ask, admitted = admission): Promise<FastifyReply> => {
     const given = new AbortController();
     reply.raw.once("close", () => {
       if (!reply.raw.writableFinished) given.abort();
     });
-    const { json } = await admission.run(() => ask(given.signal));
+    answers.expect(1);
+    const { json } = await admitted.run(() => ask(given.signal));
+    if (!given.signal.aborted) {
+      const holding = answers.hold(() => reply.raw.destroy());
+      reply.raw.once("close", () => holding.release());
+      holding.addRegardless(json.length);
+    }
     return reply.type("application/json; charset=utf-8").send(json);
   };
-  app.post("/v1/traverse", (request, reply) => {
-    return answer(reply, async (signal) => queries.traverse(jsonOf(request), signal));
-  });
-  app.post("/v1/query", (request, reply) => {
-    return answer(reply, async (signal) => queries.query(jsonOf(request), signal));
-  });
+  const asked = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    ask: (body: unknown, signal: AbortSignal) => Promise<QueryAnswer>,
+  ) => {
+    const body = jsonOf(request);
+    return answer(reply, (signal) => ask(body, signal), waits(body) ? waiting : admission);
+  };
+  app.post("/v1/traverse", async (request, reply) =>
+    asked(request, reply, (body, signal) => queries.traverse(body, signal)),
+  );
+  app.post("/v1/query", async (request, reply) => asked(request, reply, (body, signal) => queries.query(body, signal)));
   app.get<{ Params: { type: string; id: string } }>("/v1/nodes/:type/:id", (request, reply) => {
     const { type, id } = request.params;
     return answer(reply, (signal) => queries.node(type, id, signal));
@@ -40,14 +59,19 @@ export function queryRoutes(app: FastifyInstance, queries: Queries, settings: Se
   });
 }
 
-function jsonOf(request: FastifyRequest): unknown {
-  if (!(request.body instanceof Uint8Array)) {
+function waits(body: unknown): boolean {
+  return typeof body === "object" && body !== null && "waitFor" in body;
+}
+
+function jsonOf({ body }: FastifyRequest): unknown {
+  if (!Buffer.isBuffer(body)) {
     throw new RdgError("invalid", "unsupported_media_type", "A query is a JSON body.", {
       hint: "Send it with Content-Type: application/json.",
     });
   }
   try {
-    return JSON.parse(Buffer.from(request.body).toString());
+    if (!isUtf8(body)) throw new Error("It is not UTF-8");
+    return JSON.parse(body.toString());
   } catch (error) {
     throw new RdgError("invalid", "bad_json", `The body is not JSON: ${(error as Error).message}.`, {
       hint: "See docs/queries.md.",

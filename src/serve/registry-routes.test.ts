@@ -7,8 +7,11 @@ import { SchemaRegistry as ForeignClient, SchemaType } from "@kafkajs/confluent-
 import avro from "avsc";
 import fastify, { type FastifyInstance } from "fastify";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { systemClock } from "../core/clock.ts";
+import { RdgError } from "../core/errors.ts";
 import { openEmbeddedRegistry } from "../schemas/embedded/registry.ts";
 import type { SchemaRegistry } from "../schemas/port.ts";
+import { ByteBudget } from "./byte-budget.ts";
 import { registerRegistryRoutes } from "./registry-routes.ts";
 
 const subject = "events.order-value";
@@ -29,7 +32,9 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "rdg-registry-routes-"));
   registry = await openEmbeddedRegistry({ folder });
   app = fastify({ routerOptions: { maxParamLength: 4096 } });
-  await app.register(async (scope) => registerRegistryRoutes(scope, registry));
+  const refusal = (): RdgError => new RdgError("overloaded", "too_many_requests", "Too much.");
+  const bodies = new ByteBudget({ bytesMax: 1e8, graceMs: 1000, clock: systemClock, refusal });
+  await app.register(async (scope) => registerRegistryRoutes(scope, registry, bodies));
 });
 
 afterEach(async () => {

@@ -2,9 +2,13 @@
 //
 // Answers follow Confluent's: `{"error_code": 40401, "message": "..."}` with their codes, content type application/vnd.schemaregistry.v1+json. Beyond them: a
 // permanently deleted schema stays readable by its id, since records refer to it.
+import { isUtf8 } from "node:buffer";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { RdgError, describeError } from "../core/errors.ts";
 import type { Compatibility, RegisteredSchema, SchemaRegistry } from "../schemas/port.ts";
+import { keepOpenAfterRefusal, takeBodies } from "./bodies.ts";
+import type { ByteBudget } from "./byte-budget.ts";
+import { cut, problemOf, retryAfterOf } from "./problems.ts";
 
 const prefix = "/registry";
 const contentType = "application/vnd.schemaregistry.v1+json";
@@ -39,14 +43,14 @@ class RegistryError extends Error {
 }
 
 /** Adds the routes to a scope of their own: they have their own parsers and their own way of telling errors. */
-export function registerRegistryRoutes(app: FastifyInstance, registry: SchemaRegistry): void {
-  app.removeAllContentTypeParsers();
+export function registerRegistryRoutes(app: FastifyInstance, registry: SchemaRegistry, bodies: ByteBudget): void {
   const types = [contentType, "application/vnd.schemaregistry+json", "application/json", "application/octet-stream"];
-  app.addContentTypeParser(types, { parseAs: "string", bodyLimit: bodyBytesMax }, (_request, body, done) =>
-    done(null, body),
-  );
-  app.setErrorHandler((error, _request, reply) => {
+  takeBodies(app, types, bodyBytesMax, bodies);
+  app.setErrorHandler((error, request, reply) => {
+    keepOpenAfterRefusal(request, reply);
     const known = confluentError(error);
+    const retryAfter = retryAfterOf(error);
+    if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
     return send(reply.code(known.status), { error_code: known.code, message: known.message });
   });
   schemaRoutes(app, registry);
@@ -209,7 +213,8 @@ async function usesOf(registry: SchemaRegistry, id: number, deleted: boolean): P
 function jsonOf(body: unknown): Body {
   let value: unknown;
   try {
-    value = JSON.parse(typeof body === "string" ? body : "");
+    if (!Buffer.isBuffer(body) || !isUtf8(body)) throw new Error("no text");
+    value = JSON.parse(body.toString());
   } catch {
     throw new RegistryError(400, "The body is not JSON");
   }
@@ -221,7 +226,10 @@ function jsonOf(body: unknown): Body {
 function schemaOf(body: unknown): string {
   const { schema, schemaType, references } = jsonOf(body);
   if (schemaType !== undefined && schemaType !== null && schemaType !== "AVRO") {
-    throw new RegistryError(42201, `Schemas of the type ${JSON.stringify(schemaType)} are not supported, only AVRO`);
+    throw new RegistryError(
+      42201,
+      `Schemas of the type ${cut(JSON.stringify(schemaType))} are not supported, only AVRO`,
+    );
   }
   if (Array.isArray(references) && references.length > 0) {
     throw new RegistryError(42201, "References between schemas are not supported: write the types into one schema");
@@ -281,8 +289,9 @@ const codes: ReadonlyMap<string, number> = new Map([
 function confluentError(error: unknown): RegistryError {
   if (error instanceof RegistryError) return error;
   if (error instanceof RdgError) {
-    const code = codes.get(error.code) ?? (error.kind === "overloaded" ? 429 : error.kind === "invalid" ? 422 : 50001);
-    return new RegistryError(code, describeError(error));
+    const { status } = problemOf(error);
+    const code = codes.get(error.code) ?? (status === 400 ? 422 : status < 500 || status === 503 ? status : 50001);
+    return new RegistryError(code, cut(describeError(error)));
   }
   const { statusCode } = (typeof error === "object" && error !== null ? error : {}) as {
     readonly statusCode?: unknown;

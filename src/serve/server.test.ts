@@ -12,11 +12,19 @@ import type { GraphModel } from "../model/definition.ts";
 import type { Queries, QueryAnswer } from "../query/port.ts";
 import { type HttpServer, type ServerOptions, createServer } from "./server.ts";
 
+const named = { fields: [], key: "id" };
+const timed = { ...named, time: "at", dedupHorizonMs: 0, partitions: 1, retention: {} };
 const model: GraphModel = {
   format: 1,
   name: "test",
-  events: [],
-  sideInputs: [],
+  events: [
+    { ...timed, name: "playback" },
+    { ...timed, name: "e" },
+  ],
+  sideInputs: [
+    { ...named, name: "catalogue" },
+    { ...named, name: "a/b" },
+  ],
   nodes: [],
   edges: [],
   jobs: [],

@@ -8,7 +8,9 @@ import { RdgError } from "../core/errors.ts";
 import type { Gateway } from "../gateway/port.ts";
 import type { GraphModel } from "../model/definition.ts";
 import type { Queries } from "../query/port.ts";
-import { guardNames } from "./guards.ts";
+import { keepOpenAfterRefusal } from "./bodies.ts";
+import { ByteBudget } from "./byte-budget.ts";
+import { Admission, guardNames, overloaded } from "./guards.ts";
 import { ingestRoutes } from "./ingest-routes.ts";
 import { type Readiness, operationRoutes } from "./operation-routes.ts";
 import { isOurFault, problemOf, problemType, retryAfterOf } from "./problems.ts";
@@ -17,7 +19,21 @@ import { measureRequests } from "./request-metrics.ts";
 import { type ServerSettings, defaultServerSettings } from "./settings.ts";
 
 /** More routes on the same server: they have its guards and its way of telling errors, and their own content type parsers. */
-export type ServerRoutes = (app: FastifyInstance) => void | Promise<void>;
+export type ServerRoutes = (app: FastifyInstance, bounds: ServerBounds) => void | Promise<void>;
+
+/** What all requests share. Every bound has its fill beside it. */
+export interface ServerBounds {
+  readonly connectionsMax: number;
+  /** Bodies of events and inputs; those of everything else. */
+  readonly eventBodies: ByteBudget;
+  readonly otherBodies: ByteBudget;
+  /** Answers of queries, until they are taken. */
+  readonly answers: ByteBudget;
+  readonly events: Admission;
+  readonly queries: Admission;
+  readonly waiters: Admission;
+  readonly streams: Admission;
+}
 
 export interface ServerOptions {
   readonly model: GraphModel;
@@ -40,6 +56,9 @@ export interface HttpServer {
   listen(): Promise<{ readonly url: string; readonly port: number }>;
   /** Takes no more requests, answers those in flight, for at most `closeTimeoutMs`. */
   close(): Promise<void>;
+  readonly bounds: ServerBounds;
+  /** Open connections now. */
+  connections(): Promise<number>;
   /** For tests that need no port. */
   readonly app: FastifyInstance;
 }
@@ -47,16 +66,19 @@ export interface HttpServer {
 export function createServer(options: ServerOptions): HttpServer {
   const settings: ServerSettings = { ...defaultServerSettings, ...options.settings };
   const app = newApp(settings);
+  const bounds = boundsOf(settings, options.clock);
   const known: { readonly method: string; readonly pattern: string }[] = [];
   app.addHook("onRoute", ({ method, url }) => {
     for (const each of [method].flat()) known.push({ method: each, pattern: url });
   });
   app.addHook("onSend", (_request, reply, payload, done) => {
     reply.header("x-content-type-options", "nosniff").header("cache-control", "no-store");
+    cutStalled(reply, settings.stallTimeoutMs);
     done(null, payload);
   });
   app.setErrorHandler((error, request, reply) => {
     if (isOurFault(error)) options.onError?.(error, request);
+    keepOpenAfterRefusal(request, reply);
     return sendProblem(reply, error);
   });
   app.setNotFoundHandler((request, reply) => {
@@ -67,17 +89,54 @@ export function createServer(options: ServerOptions): HttpServer {
   });
   guardNames(app, settings);
   if (options.metrics) measureRequests(app, options.metrics, options.clock);
-  const { gateway, queries } = options;
+  const { gateway, queries, model, clock } = options;
   // Each in its own scope: content type parsers differ.
-  if (gateway) void app.register(async (scope) => ingestRoutes(scope, gateway, settings));
-  if (queries) void app.register(async (scope) => queryRoutes(scope, queries, settings));
+  if (gateway) {
+    const own = { bytesMax: settings.eventBytesMax, bodies: bounds.eventBodies, admission: bounds.events };
+    void app.register(async (scope) => ingestRoutes(scope, { gateway, model, clock, ...own }));
+  }
+  if (queries) {
+    const own = { bytesMax: settings.queryBytesMax, bodies: bounds.otherBodies, answers: bounds.answers };
+    const admissions = { admission: bounds.queries, waiting: bounds.waiters };
+    void app.register(async (scope) => queryRoutes(scope, { queries, ...own, ...admissions }));
+  }
   void app.register(async (scope) => operationRoutes(scope, options));
-  for (const routes of options.routes ?? []) void app.register(async (scope) => routes(scope));
+  for (const routes of options.routes ?? []) void app.register(async (scope) => routes(scope, bounds));
   return {
     app,
+    bounds,
+    connections: () =>
+      new Promise((resolve, reject) => {
+        app.server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+      }),
     listen: () => listen(app, settings),
     close: () => close(app, settings, options.timers),
   };
+}
+
+function boundsOf(settings: ServerSettings, clock: Clock): ServerBounds {
+  const budget = (bytesMax: number, of: string): ByteBudget => {
+    const refusal = (): RdgError => overloaded(`More than ${bytesMax} bytes of ${of} are in flight.`);
+    return new ByteBudget({ bytesMax, graceMs: settings.slowMs, clock, refusal });
+  };
+  return {
+    connectionsMax: settings.connectionsMax,
+    eventBodies: budget(settings.bytesInFlightMax, "events"),
+    otherBodies: budget(settings.otherBytesInFlightMax, "requests"),
+    answers: budget(settings.answerBytesMax, "answers"),
+    events: new Admission("requests with events", settings.eventsInFlightMax),
+    queries: new Admission("queries", settings.queriesInFlightMax),
+    waiters: new Admission("queries that wait for positions", settings.waitersMax),
+    streams: new Admission("readers of topics", settings.streamsMax),
+  };
+}
+
+/** Ends a connection that has bytes of its answer to take and takes none. A stream that has nothing to say just now is not meant. */
+function cutStalled({ raw }: FastifyReply, stallTimeoutMs: number): void {
+  raw.setTimeout(stallTimeoutMs, () => {
+    const { socket } = raw;
+    if (socket && socket.writableLength > 0) socket.destroy();
+  });
 }
 
 function newApp(settings: ServerSettings): FastifyInstance {
@@ -90,6 +149,11 @@ function newApp(settings: ServerSettings): FastifyInstance {
     // Ids have up to 1 KiB, each byte three characters when percent-encoded.
     routerOptions: { maxParamLength: 4 * 1024 },
     http: {
+      // A reader of a topic that is gone without a word is noticed, too.
+      keepAlive: true,
+      keepAliveInitialDelay: 30_000,
+      // The guard says it, in a way that can be read.
+      requireHostHeader: false,
       headersTimeout: settings.headersTimeoutMs,
       connectionsCheckingInterval: Math.min(5_000, settings.headersTimeoutMs / 2),
       maxHeaderSize: 16 * 1024,

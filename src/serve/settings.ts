@@ -10,10 +10,24 @@ export interface ServerSettings {
   readonly eventBytesMax: number;
   /** Bodies of queries. */
   readonly queryBytesMax: number;
-  /** Bodies being received or worked on, together; more are refused with 429. */
+  /** Bodies of events and inputs that are being received or worked on, together; more are refused with 429. */
   readonly bytesInFlightMax: number;
+  /** Such requests whose bodies are there and which are worked on. */
+  readonly eventsInFlightMax: number;
+  /** All other bodies, together. */
+  readonly otherBytesInFlightMax: number;
   readonly queriesInFlightMax: number;
+  /** Queries that wait for positions. They take nothing from the others. */
+  readonly waitersMax: number;
+  /** Answers of queries that their callers have not taken yet, together; while there are more, queries are refused with 429. */
+  readonly answerBytesMax: number;
+  /** Readers of topics at once. */
+  readonly streamsMax: number;
   readonly connectionsMax: number;
+  /** Who sends or takes for longer than this has to make room when a bound on bytes is reached. */
+  readonly slowMs: number;
+  /** A connection that takes nothing of its answer for so long is cut. */
+  readonly stallTimeoutMs: number;
   /** For all headers of a request, and for the whole request: what is slower is cut. */
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
@@ -27,9 +41,16 @@ export const defaultServerSettings: ServerSettings = {
   allowedHosts: [],
   eventBytesMax: 16_000_000,
   queryBytesMax: 1_000_000,
-  bytesInFlightMax: 128_000_000,
+  bytesInFlightMax: 64_000_000,
+  eventsInFlightMax: 1024,
+  otherBytesInFlightMax: 64_000_000,
   queriesInFlightMax: 256,
+  waitersMax: 256,
+  answerBytesMax: 256_000_000,
+  streamsMax: 32,
   connectionsMax: 10_000,
+  slowMs: 5_000,
+  stallTimeoutMs: 30_000,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,
   closeTimeoutMs: 10_000,

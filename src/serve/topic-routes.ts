@@ -2,7 +2,9 @@
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { RdgError } from "../core/errors.ts";
+import { parseTimestamp } from "../model/avro/json-values.ts";
 import type { TopicQuery, TopicRecord, Verification } from "../observe/port.ts";
+import type { Admission } from "./guards.ts";
 
 export interface TopicOperations {
   /** @throws RdgError `not_found` for an unknown topic */
@@ -12,16 +14,24 @@ export interface TopicOperations {
 
 const parameters = ["from", "until", "key", "limit", "follow"];
 
-export function topicRoutes(app: FastifyInstance, operations: TopicOperations): void {
+/** Records that are ready before the reader has taken the last ones; one may have more than 1 MiB. */
+const recordsAhead = 2;
+
+/** @param admission bounds the readers at once */
+export function topicRoutes(app: FastifyInstance, operations: TopicOperations, admission: Admission): void {
   app.get<{ Params: { topic: string }; Querystring: Record<string, unknown> }>(
     "/v1/topics/:topic/records",
     async (request, reply) => {
       const query = topicQueryOf(request.params.topic, request.query);
       const left = new AbortController();
-      reply.raw.once("close", () => left.abort());
+      const leave = admission.enter();
+      reply.raw.once("close", () => {
+        leave();
+        left.abort();
+      });
       const records = await operations.openTopic(query, left.signal);
       reply.type("application/x-ndjson; charset=utf-8");
-      return reply.send(Readable.from(lines(records)));
+      return reply.send(Readable.from(lines(records), { highWaterMark: recordsAhead }));
     },
   );
   app.post("/v1/store/verify", async (_request, reply) => {
@@ -36,7 +46,11 @@ async function* lines(records: AsyncIterable<TopicRecord>): AsyncGenerator<strin
 function topicQueryOf(topic: string, query: Record<string, unknown>): TopicQuery {
   for (const name of Object.keys(query)) {
     if (!parameters.includes(name))
-      throw bad(name, `There is no parameter "${name}".`, `Parameters are: ${parameters.join(", ")}.`);
+      throw bad(
+        name.slice(0, 100),
+        `There is no parameter "${name.slice(0, 100)}".`,
+        `Parameters are: ${parameters.join(", ")}.`,
+      );
   }
   const { key, follow } = query;
   if (key !== undefined && typeof key !== "string") throw bad("key", "The key is given twice.", "Give one key.");
@@ -57,20 +71,21 @@ function topicQueryOf(topic: string, query: Record<string, unknown>): TopicQuery
 function boundOf(name: string, written: unknown): { offset: number } | { timeMs: number } | undefined {
   if (written === undefined) return undefined;
   if (typeof written === "string" && /^\d{1,15}$/.test(written)) return { offset: Number(written) };
-  const timeMs = typeof written === "string" ? Date.parse(written) : Number.NaN;
-  if (Number.isNaN(timeMs)) {
-    throw bad(
-      name,
-      `${name} is ${JSON.stringify(written)}.`,
-      "Write an offset, or a time such as 2026-01-31T10:00:00Z.",
-    );
+  const isDay = typeof written === "string" && /^\d{4}-\d{2}-\d{2}$/.test(written);
+  const timeMs = typeof written === "string" ? parseTimestamp(isDay ? `${written}T00:00:00Z` : written) : undefined;
+  if (timeMs === undefined) {
+    throw bad(name, `${name} is ${shown(written)}.`, "Write an offset, or a time such as 2026-01-31T10:00:00Z.");
   }
   return { timeMs };
 }
 
 function countOf(name: string, written: unknown): number {
   if (typeof written === "string" && /^[1-9]\d{0,14}$/.test(written)) return Number(written);
-  throw bad(name, `${name} is ${JSON.stringify(written)}.`, "Write a number from 1 on.");
+  throw bad(name, `${name} is ${shown(written)}.`, "Write a number from 1 on.");
+}
+
+function shown(written: unknown): string {
+  return JSON.stringify(written)?.slice(0, 100) ?? "nothing";
 }
 
 function bad(parameter: string, message: string, hint: string): RdgError {

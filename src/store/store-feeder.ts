@@ -19,7 +19,7 @@ export interface StoreFeederOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-const waitersMax = 10_000;
+export const waitersMax = 10_000;
 const retryMs = 500;
 const finishPollMs = 5;
 
@@ -44,6 +44,10 @@ export class StoreFeeder {
 
   constructor(options: StoreFeederOptions) {
     this.#options = options;
+  }
+
+  get waiterCount(): number {
+    return this.#waiters.size;
   }
 
   /** Offset of the last applied transaction; -1 before the first. */
@@ -71,9 +75,10 @@ export class StoreFeeder {
     await ready;
   }
 
-  /** Resolves with true once the graph accounts for all positions (`events.*` positions, or positions of type topics), with false after `timeoutMs`. */
-  waitFor(positions: readonly Position[], timeoutMs: number): Promise<boolean> {
+  /** Resolves with true once the graph accounts for all positions (`events.*` positions, or positions of type topics), with false after `timeoutMs` or when given up. */
+  waitFor(positions: readonly Position[], timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     if (this.#accountsFor(positions)) return Promise.resolve(true);
+    if (signal?.aborted === true) return Promise.resolve(false);
     if (this.#waiters.size >= waitersMax) {
       throw new RdgError("overloaded", "too_many_waiters", "Too many requests wait for positions.", {
         retryAfterMs: 1000,
@@ -84,10 +89,13 @@ export class StoreFeeder {
         positions,
         resolve: (applied) => {
           cancel();
+          signal?.removeEventListener("abort", onAbort);
           this.#waiters.delete(waiter);
           resolve(applied);
         },
       };
+      const onAbort = (): void => waiter.resolve(false);
+      signal?.addEventListener("abort", onAbort);
       const cancel = this.#options.timers.after(timeoutMs, () => waiter.resolve(false));
       this.#waiters.add(waiter);
     });

@@ -3,16 +3,24 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const graph = fileURLToPath(new URL("graph.ts", import.meta.url));
+const crashGraph = fileURLToPath(new URL("graph.ts", import.meta.url));
 const cli = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 
 export class ServerProcess {
   readonly #data: string;
+  readonly #graph: string;
   #child: ChildProcess | undefined;
   #url: string | undefined;
 
-  constructor(data: string) {
+  /** @param graph path of the definition */
+  constructor(data: string, graph: string = crashGraph) {
     this.#data = data;
+    this.#graph = graph;
+  }
+
+  /** Of the process; undefined before the first start. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
   }
 
   /** Undefined while it is down. */
@@ -26,7 +34,7 @@ export class ServerProcess {
       "--conditions=rdg-source",
       cli,
       "dev",
-      graph,
+      this.#graph,
       "--port",
       "0",
       "--data",

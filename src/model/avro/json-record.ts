@@ -109,7 +109,7 @@ function formatPath(path: readonly (string | number)[]): string {
   let text = "";
   for (const step of path) {
     if (typeof step === "number") text += `[${step}]`;
-    else if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(step)) text += `[${JSON.stringify(step.slice(0, 100))}]`;
+    else if (!/^[A-Za-z_][A-Za-z0-9_]{0,254}$/.test(step)) text += `[${JSON.stringify(step.slice(0, 100))}]`;
     else text += text === "" ? step : `.${step}`;
   }
   return text;
