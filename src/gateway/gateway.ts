@@ -200,9 +200,11 @@ class LogGateway implements ControlledGateway {
   ): Promise<Stored> {
     const { count } = batch;
     const size = batch.values.bytes.length;
-    const { last, duplicate } = await this.#producer.append(target.topic, partition, withKey(batch, key));
+    const { first, last, duplicate } = await this.#producer.append(target.topic, partition, withKey(batch, key));
     target.count(partition, count, size, duplicate);
-    return { accepted: count, position: formatPosition(last), duplicate };
+    // Of a request sent again what is stored counts: a record that came too early then may be in time now.
+    const accepted = last.offset - first.offset + 1;
+    return { accepted, position: formatPosition(last), duplicate };
   }
 
   async #quarantine(target: Target, { idempotencyKey }: ProduceRequest, batch: RecordBatch): Promise<Stored> {

@@ -1,7 +1,14 @@
 import type { Random } from "../../src/core/random.ts";
 // Random graphs with one random job, and random events and rows for it: all functions, types and nestings of the plan language, over few values so that they meet.
 import type { RecordValue } from "../../src/jobs/plan/decode.ts";
-import type { FieldModel, GraphModel, PropertyModel, ScalarType, ValueType } from "../../src/model/definition.ts";
+import type {
+  FieldModel,
+  GraphModel,
+  JobModel,
+  PropertyModel,
+  ScalarType,
+  ValueType,
+} from "../../src/model/definition.ts";
 import type { PropertyValue } from "../../src/model/filter.ts";
 import type { Contribution, Emit, Expression, FieldScope, FunctionName, PlanStep } from "../../src/model/plan.ts";
 import type { Int64 } from "../../src/model/update/sink.ts";
@@ -9,6 +16,10 @@ import type { Int64 } from "../../src/model/update/sink.ts";
 /** Names are anything: none may become code. */
 const names = [
   "a", "id", "__proto__", "constructor", "toString", "it's", '"quoted"', "`${1}`", "*/", "//", "line\nbreak", "\u2028", "é", "😀", "b", "fields", "p",
+]; // prettier-ignore
+/** Names that the definition language lets through, some of which trip what handles names carelessly. */
+const declarableNames = [
+  "a", "id", "__proto__", "constructor", "toString", "hasOwnProperty", "valueOf", "b", "fields", "p", "P", "_", "firstSeen", "limit", "x1",
 ]; // prettier-ignore
 const texts = [
   "", "a", "b", "ab", "A", "a,b,,c", ",", "é", "É", "ß", "İ", "ΑΣ", "ﬁ", "😀", "😀a😀", "\uFFFD", "\u{10FFFF}", "__proto__", "0", "long ".repeat(20),
@@ -36,8 +47,21 @@ const symbols = ["red", "green", "blue", "amber"];
 
 export const eventTimeMs = 1_700_000_000_000;
 
+/** What a definition has besides its plan; `declarable` names are those of the definition language, others are anything. */
+export interface RandomJobOptions {
+  readonly declarable?: boolean;
+  readonly partitions?: number;
+  readonly dedupHorizonMs?: number;
+  readonly settings?: JobModel["settings"];
+  readonly latenessMs?: number;
+  readonly tombstoneGraceMs?: number;
+  /** Of every second type of nodes and edges. */
+  readonly ttlMs?: number | undefined;
+}
+
 export class RandomJob {
   private readonly random: Random;
+  private readonly names: readonly string[];
   readonly model: GraphModel;
   private readonly readable: {
     readonly scope: FieldScope;
@@ -46,8 +70,12 @@ export class RandomJob {
   }[] = [];
   private itemFields: { readonly path: readonly string[]; readonly type: ValueType }[][] = [];
 
-  constructor(random: Random) {
+  constructor(random: Random, options: RandomJobOptions = {}) {
+    const { declarable = false, partitions = 1, dedupHorizonMs = 1000, ttlMs } = options;
+    const name = (text: string): string => (declarable ? text.replaceAll(" ", "_") : text);
+    const ttl = (i: number): { readonly ttlMs?: number } => (ttlMs === undefined || i % 2 === 1 ? {} : { ttlMs });
     this.random = random;
+    this.names = declarable ? declarableNames : names;
     const eventFields = [
       ...this.fields(2, 3 + this.below(6)).filter(({ name }) => name !== "key" && name !== "at"),
       { name: "key", type: { kind: "string" }, optional: false } as const,
@@ -59,14 +87,16 @@ export class RandomJob {
       { name: "sideKey", type: { kind: "string" }, optional: false } as const,
     ];
     const nodes = Array.from({ length: 1 + this.below(3) }, (_, i) => ({
-      name: `node ${i}`,
+      name: name(`node ${i}`),
       properties: this.properties(eventFields),
+      ...ttl(i),
     }));
     const edges = Array.from({ length: 1 + this.below(2) }, (_, i) => ({
-      name: `edge ${i}`,
+      name: name(`edge ${i}`),
       from: this.pick(nodes).name,
       to: this.pick(nodes).name,
       properties: this.properties(eventFields),
+      ...ttl(i),
     }));
     const withoutJob: GraphModel = {
       format: 1,
@@ -78,22 +108,22 @@ export class RandomJob {
           key: "key",
           time: "at",
           ...(this.chance(2) ? { id: "key" } : {}),
-          dedupHorizonMs: 1000,
-          partitions: 1,
+          dedupHorizonMs,
+          partitions,
           retention: {},
         },
       ],
-      sideInputs: [{ name: "side input", fields: sideFields, key: "sideKey" }],
+      sideInputs: [{ name: name("side input"), fields: sideFields, key: "sideKey" }],
       nodes,
       edges,
       jobs: [],
       skewMaxMs: 1000,
-      latenessMs: 1000,
-      tombstoneGraceMs: 1000,
+      latenessMs: options.latenessMs ?? 1000,
+      tombstoneGraceMs: options.tombstoneGraceMs ?? 1000,
     };
     this.addReadable({ kind: "event" }, eventFields);
-    const steps = this.steps(sideFields);
-    const settings = { windowMs: 0, windowKeysMax: 10, windowBytesMax: 1000, parallelism: 1 };
+    const steps = this.steps(name("side input"), sideFields);
+    const { settings = { windowMs: 0, windowKeysMax: 10, windowBytesMax: 1000, parallelism: 1 } } = options;
     const emit = this.emits(withoutJob, 3, 2 + this.below(4));
     this.model = { ...withoutJob, jobs: [{ event: "happened", settings, steps, output: { kind: "emit", emit } }] };
   }
@@ -102,7 +132,7 @@ export class RandomJob {
 
   private fields(depth: number, count: number): FieldModel[] {
     const taken = new Set<string>();
-    for (let i = 0; i < count; i++) taken.add(this.pick(names));
+    for (let i = 0; i < count; i++) taken.add(this.pick(this.names));
     return [...taken].map((name) => ({ name, type: this.type(depth), optional: this.chance(3) }));
   }
 
@@ -127,7 +157,7 @@ export class RandomJob {
   }
 
   private properties(eventFields: readonly FieldModel[]): PropertyModel[] {
-    const taken = new Set(Array.from({ length: this.below(5) }, () => this.pick(names)));
+    const taken = new Set(Array.from({ length: this.below(5) }, () => this.pick(this.names)));
     return [...taken].map((name): PropertyModel => {
       const merge = this.pick(["last", "first", "min", "max", "union", "sum"] as const);
       if (merge === "sum") return { name, type: { kind: "int64" }, merge };
@@ -142,7 +172,7 @@ export class RandomJob {
 
   // --- plans -------------------------------------------------------------------------------------------------------
 
-  private steps(sideFields: readonly FieldModel[]): PlanStep[] {
+  private steps(input: string, sideFields: readonly FieldModel[]): PlanStep[] {
     return Array.from({ length: this.below(4) }, (_, i): PlanStep => {
       if (this.chance(2)) {
         // Mostly conditions that let events pass.
@@ -155,10 +185,10 @@ export class RandomJob {
         );
         return { kind: "where", condition: this.chance(4) ? condition : passes };
       }
-      const alias = `${this.pick(names)} ${i}`;
+      const alias = `${this.pick(this.names)} ${i}`;
       const key = this.expression({ kind: "string" }, 1);
       this.addReadable({ kind: "side", alias }, sideFields);
-      return { kind: "enrich", alias, input: "side input", key };
+      return { kind: "enrich", alias, input, key };
     });
   }
 

@@ -8,6 +8,7 @@ import { createEventDedup, type EventDedup } from "../operators/event-dedup.ts";
 import { createMergeWindow, type MergeWindow } from "../operators/merge-window.ts";
 import type { CompiledJob } from "../plan/compiled-job.ts";
 import { duplicate, filtered, malformedRecord, mapped } from "../plan/result.ts";
+import { consumedEvents } from "./consumed-events.ts";
 import { framingBytes, schemaIdAt, type Convert, type FindConversion } from "./framing.ts";
 import { countsFrom, snapshotOf, type Counts } from "./job-counters.ts";
 import { QuarantinedRecords } from "./quarantined-records.ts";
@@ -42,13 +43,11 @@ const inFlightMax = 4;
 /** The window's fullness is looked at once in so many records. */
 const fullnessMask = 63;
 const quarantinedBytesMax = 4_000_000;
-/** How many horizons of the topic are read again to know which ids were accepted. */
-const dedupHorizons = 4;
 
 export class JobAttempt {
   counts: Counts;
-  /** Time of receipt of the last frame that was processed. */
-  receivedMs = -Infinity;
+  /** No event that is still to be committed, by this attempt or a later one, was received before. */
+  neededMs = -Infinity;
   readonly #parts: JobParts;
   readonly #onRunning: () => void;
   readonly #topic: string;
@@ -63,6 +62,8 @@ export class JobAttempt {
   #output: JobOutput | undefined;
   /** Last consumed offset by partition; -1 before the first. */
   #consumed: number[] = [];
+  /** Time of receipt of the last frame that was processed, by partition. */
+  #receivedMs: number[] = [];
   #arrived: RecordFrame | undefined;
   #ended = false;
   #failure: { readonly error: unknown } | undefined;
@@ -73,6 +74,7 @@ export class JobAttempt {
   #cancelTimer: (() => void) | undefined;
   /** Offsets to reach before the attempt ends; undefined while it is to go on. */
   #target: readonly number[] | undefined;
+  #throttled = false;
   #finished: Promise<void> | undefined;
 
   constructor(parts: JobParts, onRunning: () => void) {
@@ -128,6 +130,7 @@ export class JobAttempt {
     const { partitions } = this.#parts.event;
     this.counts = countsFrom(output.counters, partitions);
     this.#consumed = Array.from({ length: partitions }, () => -1);
+    this.#receivedMs = this.#consumed.map(() => -Infinity);
     for (const { partition, offset } of output.committed) this.#consumed[partition] = offset;
     await this.#rebuildDedup();
     const frames = this.#readFrom(this.#consumed.map((offset) => offset + 1));
@@ -138,7 +141,7 @@ export class JobAttempt {
       const frame = this.#arrived;
       if (this.#windowDue && this.#inFlight < inFlightMax) {
         await this.#publish();
-      } else if (frame !== undefined && this.#wants(frame.partition)) {
+      } else if (frame !== undefined && this.#wants(frame.partition) && !this.#isThrottled()) {
         this.#arrived = undefined;
         await this.#processFrame(frame);
         this.#ask(frames);
@@ -146,6 +149,10 @@ export class JobAttempt {
         await this.#publish();
         if (this.#inFlight === 0) return;
         await this.#wake.wait();
+      } else if (frame !== undefined && !this.#wants(frame.partition)) {
+        // It came after the end was told; another partition is still to reach its own.
+        this.#arrived = undefined;
+        this.#ask(frames);
       } else {
         await this.#wake.wait();
       }
@@ -182,12 +189,24 @@ export class JobAttempt {
     return this.#target?.every((offset, partition) => this.#consumed[partition]! >= offset) ?? false;
   }
 
+  /** Whether downstream asks to wait. What is to end does not: the log holds what the store does not take. */
+  #isThrottled(): boolean {
+    if (this.#target !== undefined) return false;
+    if (this.#throttled) return true;
+    const room = this.#parts.downstream.throttle();
+    if (room === undefined) return false;
+    this.#throttled = true;
+    void room.then(() => {
+      this.#throttled = false;
+      this.#wake.ring();
+    });
+    return true;
+  }
+
   async #processFrame(frame: RecordFrame): Promise<void> {
-    const throttled = this.#parts.downstream.throttle();
-    if (throttled !== undefined) await throttled;
     if (this.#sides.length > 0) await this.#parts.sideInputs.readThrough(this.#sides, frame.timestampMs);
-    this.receivedMs = frame.timestampMs;
-    for (let i = 0; i < frame.count;) {
+    this.#receivedMs[frame.partition] = frame.timestampMs;
+    for (let i = 0; i < frame.count && this.#failure === undefined;) {
       i = this.#processRecords(frame, i);
       if (i < frame.count && !this.#isFull()) await this.#loadConversion(schemaIdOf(frame, i));
       if (this.#isFull()) await this.#publish();
@@ -241,15 +260,17 @@ export class JobAttempt {
   }
 
   #processForeign(schemaId: number, bytes: Uint8Array, start: number, end: number, receivedMs: number): number {
-    const convert = this.#conversions.get(schemaId);
-    if (convert === undefined) return malformedRecord;
-    let converted: Uint8Array;
+    const converted = this.#convert(schemaId, bytes, start + framingBytes, end);
+    return converted === undefined ? malformedRecord : this.#process(converted, 0, converted.length, receivedMs);
+  }
+
+  /** The record `bytes[start, end)` as the event's own schema writes it; undefined when it cannot be read. */
+  #convert(schemaId: number, bytes: Uint8Array, start: number, end: number): Uint8Array | undefined {
     try {
-      converted = convert(bytes.subarray(start + framingBytes, end));
+      return this.#conversions.get(schemaId)?.(bytes.subarray(start, end));
     } catch {
-      return malformedRecord;
+      return undefined;
     }
-    return this.#process(converted, 0, converted.length, receivedMs);
   }
 
   #count(result: number, frame: RecordFrame, i: number, offset: number): void {
@@ -308,6 +329,7 @@ export class JobAttempt {
     this.counts.published[0]! += this.#windowEmitted - merged;
     this.#windowEmitted = 0;
     this.#inFlight++;
+    const [consumed, receivedMs] = [[...this.#consumed], [...this.#receivedMs]];
     this.#output!
       .commit({
         updates,
@@ -320,6 +342,7 @@ export class JobAttempt {
           this.#parts.downstream.published(last.offset);
           this.#inFlight--;
           this.#wake.ring();
+          if (this.#sides.length > 0) void this.#forgetBefore(consumed, receivedMs);
         },
         (error: unknown) => {
           this.#inFlight--;
@@ -334,26 +357,43 @@ export class JobAttempt {
     );
   }
 
-  /** Reads the ids of the last horizons before the committed positions again. */
+  /** These positions are committed: rows of side inputs that only earlier events would ask for are needed no more. */
+  async #forgetBefore(consumed: readonly number[], receivedMs: readonly number[]): Promise<void> {
+    const settled = await this.#parts.log.settled(this.#topic).catch(() => undefined);
+    if (settled === undefined) return;
+    // A partition that is committed to its end says nothing about what comes, but that it comes later.
+    const needed = consumed.map((offset, partition) =>
+      offset + 1 >= (settled.next[partition] ?? 0) ? settled.timestampMs : receivedMs[partition]!,
+    );
+    this.neededMs = Math.max(this.neededMs, Math.min(...needed));
+  }
+
   async #rebuildDedup(): Promise<void> {
     const { event, log, clock } = this.#parts;
     if (event.id === undefined) return;
     const dedup = createEventDedup(event.dedupHorizonMs);
     this.#dedup = dedup;
-    const until = this.#positions();
-    if (until.length === 0) return;
-    const fromTimestampMs = clock.now() - dedupHorizons * event.dedupHorizonMs;
-    const signal = this.#closing.signal;
-    for await (const frame of log.read({ topics: [this.#topic], fromTimestampMs, until, signal })) {
-      const { bytes, starts } = frame.values;
-      for (let i = 0; i < frame.count; i++) {
-        if (schemaIdAt(bytes, starts[i]!, starts[i + 1]!) !== this.#parts.schemaId) continue;
-        const job = this.#job;
-        const read = job.read(bytes, starts[i]! + framingBytes, starts[i + 1]!, frame.timestampMs);
-        if (read === mapped && job.found.idStart >= 0)
-          dedup.isRepeat(bytes, job.found.idStart, job.found.idEnd, frame.timestampMs);
-      }
+    const consumed = consumedEvents({ log, clock, event, consumed: this.#consumed, signal: this.#closing.signal });
+    for await (const frame of consumed) {
+      for (let i = 0; i < frame.count; i++) await this.#rememberId(frame, i, dedup);
     }
+  }
+
+  async #rememberId(frame: RecordFrame, i: number, dedup: EventDedup): Promise<void> {
+    const schemaId = schemaIdOf(frame, i);
+    let { bytes } = frame.values;
+    let start = frame.values.starts[i]! + framingBytes;
+    let end = frame.values.starts[i + 1]!;
+    if (schemaId < 0) return;
+    if (schemaId !== this.#parts.schemaId) {
+      if (!this.#conversions.has(schemaId)) await this.#loadConversion(schemaId);
+      const converted = this.#convert(schemaId, bytes, start, end);
+      if (converted === undefined) return;
+      [bytes, start, end] = [converted, 0, converted.length];
+    }
+    const job = this.#job;
+    if (job.read(bytes, start, end, frame.timestampMs) !== mapped || job.found.idStart < 0) return;
+    dedup.isRepeat(bytes, job.found.idStart, job.found.idEnd, frame.timestampMs);
   }
 }
 

@@ -62,7 +62,7 @@ export class JobRunner {
   /** The time of receipt before which this job will look up no side input any more. */
   get oldestNeededMs(): number {
     if (!this.#options.job.steps.some((step) => step.kind === "enrich")) return Infinity;
-    return this.#attempt?.receivedMs ?? -Infinity;
+    return this.#attempt?.neededMs ?? -Infinity;
   }
 
   get isPaused(): boolean {

@@ -39,7 +39,8 @@ class AvroReader {
       case "string":
         return this.#text();
       case "bytes":
-        return this.#slice().slice();
+        // Not slice(): that of a Buffer is a view.
+        return new Uint8Array(this.#slice());
       case "array":
         return this.#blocks(() => this.read(type.item));
       case "map":
