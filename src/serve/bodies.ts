@@ -9,6 +9,9 @@ import type { ByteBudget, Holding } from "./byte-budget.ts";
 const firstBytes = 16 * 1024;
 /** Bodies up to this size get a buffer as large as announced; the buffers of larger ones grow with what comes. */
 const announcedBytesTrusted = 256 * 1024;
+/** Every piece costs some time, however small it is: beyond the first so many, pieces have so many bytes on average. */
+const piecesFree = 10_000;
+const pieceBytesMin = 32;
 /** So much of a refused body is read and dropped, so that its sender sees the answer; beyond it the connection is closed. */
 const droppedBytesMax = 64_000_000;
 
@@ -68,6 +71,7 @@ class IncomingBody {
   readonly #done: (error: Error | null, body?: Buffer) => void;
   #buffer: Buffer<ArrayBuffer>;
   #length = 0;
+  #pieces = 0;
   #ended = false;
 
   constructor(
@@ -95,6 +99,7 @@ class IncomingBody {
     const length = this.#length + chunk.length;
     try {
       if (length > this.#bytesMax) throw tooLarge(this.#bytesMax);
+      if (++this.#pieces > piecesFree && length < this.#pieces * pieceBytesMin) throw inCrumbs();
       this.#holding.add(chunk.length);
     } catch (error) {
       return this.#end(error as Error);
@@ -135,6 +140,12 @@ class IncomingBody {
 
 function cutOff(): RdgError {
   return new RdgError("invalid", "bad_body", "The body ended before the length that its headers say.");
+}
+
+function inCrumbs(): RdgError {
+  return new RdgError("invalid", "bad_body", `The body comes in pieces of less than ${pieceBytesMin} bytes.`, {
+    hint: "Collect the body before sending it, or send larger chunks.",
+  });
 }
 
 function tooSlow(): RdgError {

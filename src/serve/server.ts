@@ -1,5 +1,4 @@
 // The HTTP server: routes over the ports it is given, guards before them, problem+json for whatever fails, a bounded and graceful end.
-import type { Socket } from "node:net";
 import fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import type { Registry } from "prom-client";
 import type { Clock, Timers } from "../core/clock.ts";
@@ -12,6 +11,7 @@ import { keepOpenAfterRefusal } from "./bodies.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { Admission, guardNames, overloaded } from "./guards.ts";
 import { ingestRoutes } from "./ingest-routes.ts";
+import { OpenRequests } from "./malformed.ts";
 import { type Readiness, operationRoutes } from "./operation-routes.ts";
 import { isOurFault, problemOf, problemType, retryAfterOf } from "./problems.ts";
 import { queryRoutes } from "./query-routes.ts";
@@ -140,6 +140,7 @@ function cutStalled({ raw }: FastifyReply, stallTimeoutMs: number): void {
 }
 
 function newApp(settings: ServerSettings): FastifyInstance {
+  const requests = new OpenRequests();
   const app = fastify({
     logger: false,
     bodyLimit: settings.queryBytesMax,
@@ -159,9 +160,13 @@ function newApp(settings: ServerSettings): FastifyInstance {
       maxHeaderSize: 16 * 1024,
     },
     frameworkErrors: (error, _request, reply) => void sendProblem(reply, error),
-    clientErrorHandler: answerMalformed,
+    clientErrorHandler: (error, socket) => requests.answerMalformed(error, socket),
   });
   app.server.maxConnections = settings.connectionsMax;
+  app.addHook("onRequest", (request, reply, done) => {
+    requests.add(request.raw, reply.raw);
+    done();
+  });
   return app;
 }
 
@@ -170,23 +175,6 @@ function sendProblem(reply: FastifyReply, error: unknown): FastifyReply {
   const retryAfter = retryAfterOf(error);
   if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
   return reply.code(problem.status).type(problemType).send(JSON.stringify(problem));
-}
-
-/** A request that node:http could not read, or that did not come in time: there is a socket only. */
-function answerMalformed(error: Error & { readonly code?: string }, socket: Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-  const problem = problemOf(malformed(error.code));
-  const body = JSON.stringify(problem);
-  socket.end(
-    `HTTP/1.1 ${problem.status} ${problem.title}\r\nContent-Type: ${problemType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
-}
-
-function malformed(code: string | undefined): RdgError {
-  if (code === "ERR_HTTP_REQUEST_TIMEOUT")
-    return new RdgError("invalid", "request_timeout", "The request took too long to come.");
-  if (code === "HPE_HEADER_OVERFLOW") return new RdgError("invalid", "headers_too_large", "The headers are too large.");
-  return new RdgError("invalid", "bad_http", "This is not an HTTP request.");
 }
 
 function wrongMethod(method: string, allowed: readonly string[]): RdgError {
