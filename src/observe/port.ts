@@ -35,6 +35,7 @@ export interface JobStatus {
   /** `starting`: reading side inputs and event ids; `retrying`: the last attempt failed, see `cause`. */
   readonly state: "starting" | "running" | "paused" | "retrying" | "stopped";
   readonly cause?: string;
+  /** Records that are in the topic and not yet published. */
   readonly lagRecords: number;
   /** Records received per second, over the last seconds. */
   readonly ratePerSecond: number;

@@ -62,6 +62,8 @@ export class JobAttempt {
   #output: JobOutput | undefined;
   /** Last consumed offset by partition; -1 before the first. */
   #consumed: number[] = [];
+  /** Last offset by partition whose transaction is committed. */
+  #published: readonly number[] = [];
   /** Time of receipt of the last frame that was processed, by partition. */
   #receivedMs: number[] = [];
   #arrived: RecordFrame | undefined;
@@ -94,8 +96,9 @@ export class JobAttempt {
   get windowBytes(): number {
     return this.#window.sizeBytes + this.#quarantined.sizeBytes;
   }
+  /** The offset behind what is published. */
   nextOffset(partition: number): number {
-    return (this.#consumed[partition] ?? -1) + 1;
+    return (this.#published[partition] ?? -1) + 1;
   }
 
   /** Resolves when the attempt has finished as told; rejects when it fails. */
@@ -132,6 +135,7 @@ export class JobAttempt {
     this.#consumed = Array.from({ length: partitions }, () => -1);
     this.#receivedMs = this.#consumed.map(() => -Infinity);
     for (const { partition, offset } of output.committed) this.#consumed[partition] = offset;
+    this.#published = [...this.#consumed];
     await this.#rebuildDedup();
     const frames = this.#readFrom(this.#consumed.map((offset) => offset + 1));
     this.#onRunning();
@@ -340,6 +344,7 @@ export class JobAttempt {
       .then(
         ({ last }) => {
           this.#parts.downstream.published(last.offset);
+          this.#published = consumed;
           this.#inFlight--;
           this.#wake.ring();
           if (this.#sides.length > 0) void this.#forgetBefore(consumed, receivedMs);

@@ -1,6 +1,9 @@
 // Keeps the tables of all side inputs up to date from their compacted topics, and tells jobs when a table has reached an event's time of receipt.
+import type { Timers } from "../../core/clock.ts";
+import { RdgError } from "../../core/errors.ts";
 import type { LogReader, RecordFrame } from "../../log/port.ts";
 import type { GraphModel, SideInputModel } from "../../model/definition.ts";
+import type { Position } from "../../model/position.ts";
 import { createSideInputTable, type SideInputTable } from "../operators/side-input-table.ts";
 import { compileRowReader } from "../plan/compiler.ts";
 import { framingBytes, schemaIdAt, type FindConversion } from "./framing.ts";
@@ -24,12 +27,16 @@ export interface SideInputStatus {
 export interface SideInputsOptions {
   readonly model: GraphModel;
   readonly log: LogReader;
+  readonly timers: Timers;
   /** By side input: the id of its own schema. */
   readonly schemaIds: ReadonlyMap<string, number>;
   readonly conversions: (input: SideInputModel) => FindConversion;
   /** The time of receipt before which no job will ask any more. */
   readonly oldestNeededMs: () => number;
 }
+
+/** Until a topic is read on that could not be read. */
+const retryMs = 500;
 
 export function openSideInputs(options: SideInputsOptions): SideInputs {
   const followers = new Map(options.model.sideInputs.map((input) => [input.name, new Follower(input, options)]));
@@ -71,7 +78,7 @@ class Follower {
     this.#schemaId = options.schemaIds.get(input.name)!;
     this.#convert = options.conversions(input);
     this.table = createSideInputTable(compileRowReader(input.fields), options.oldestNeededMs);
-    this.#reading = this.#read().catch((error: unknown) => {
+    this.#reading = this.#follow().catch((error: unknown) => {
       if (!this.#stop.signal.aborted) this.#failure = error instanceof Error ? error : new Error(String(error));
       this.#wakeWaiters();
     });
@@ -98,8 +105,22 @@ class Follower {
     await this.#reading;
   }
 
+  /** Reads for as long as it takes: jobs wait while the log cannot be read. */
+  async #follow(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      try {
+        await this.#read();
+      } catch (error) {
+        if (!(error instanceof RdgError) || error.kind !== "unavailable") throw error;
+        await this.#options.timers.sleep(retryMs, this.#stop.signal);
+      }
+    }
+  }
+
   async #read(): Promise<void> {
-    for await (const frame of this.#options.log.read({ topics: [this.#topic], signal: this.#stop.signal })) {
+    const from = this.#next.map((offset, partition): Position => ({ topic: this.#topic, partition, offset }));
+    const signal = this.#stop.signal;
+    for await (const frame of this.#options.log.read({ topics: [this.#topic], from, signal })) {
       for (let i = 0; i < frame.count; i++) await this.#take(frame, i);
       this.#next[frame.partition] = frame.firstOffset + (frame.offsets?.[frame.count - 1] ?? frame.count - 1) + 1;
       this.#wakeWaiters();

@@ -104,9 +104,16 @@ test("the bytes of an event are those of the golden file", async () => {
   expect(Buffer.from(encoded(playback.model.fields, record)).toString("hex")).toBe(hex);
 });
 
+/** avsc loses entries of maps with this name. */
+function hasProtoEntry(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return false;
+  return Object.entries(value).some(([name, content]) => name === "__proto__" || hasProtoEntry(content));
+}
+
 test("avsc reads what we write, and we read what avsc writes", () => {
   fc.assert(
     fc.property(recordArbitrary, ({ fields, written }) => {
+      fc.pre(!hasProtoEntry(written.value));
       const type = foreignType(fields);
       const bytes = encoded(fields, written.given);
       const expected = foreignRecord(fields, written.value as object);
