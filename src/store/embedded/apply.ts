@@ -6,10 +6,9 @@ import type { EdgeColumns, NodeColumns, UpdateBatch } from "../../model/update/b
 import type { EdgeType } from "./edge-type.ts";
 import type { ElementType } from "./element-type.ts";
 import type { Graph } from "./graph.ts";
-import type { NodeType } from "./node-type.ts";
+import { type NodeType, sliceRows } from "./node-type.ts";
 import { rowShift } from "./rows.ts";
 
-const sliceRows = 256;
 /** A slice ends early when it had to copy so much for a checkpoint: copying 4 MB takes about a millisecond. */
 const sliceCopiedBytesMax = 4 << 20;
 const noRows = new Uint32Array(0);
@@ -45,19 +44,10 @@ export async function applyBatch(
 
 /** Applies a slice that begins at `start`; returns where the next one begins. */
 function applyNodes(graph: Graph, type: NodeType, columns: NodeColumns, rows: Uint32Array, start: number): number {
-  const { bytes, starts } = columns.ids;
   const { lastSeenMs, firstSeenMs, removedAtMs } = columns;
-  const copiedBytesMax = graph.epoch.copiedBytes + sliceCopiedBytesMax;
-  const { pages } = type.rows;
-  const stop = Math.min(start + sliceRows, columns.count);
-  let end = start;
-  for (; end < stop && graph.epoch.copiedBytes <= copiedBytesMax; end++) {
-    const row = type.intern(bytes, starts[end]!, starts[end + 1]!);
-    rows[end] = row;
-    const isUpsert = lastSeenMs[end] !== -Infinity;
-    const isRemoval = removedAtMs !== undefined && removedAtMs[end] !== -Infinity;
-    if (isUpsert || isRemoval) pages.touch(row >>> rowShift);
-  }
+  let end = Math.min(start + sliceRows, columns.count);
+  type.internAll(columns.ids, rows, start, end);
+  end = touchRows(graph, type, rows, start, end);
   for (let i = start; i < end; i++) {
     if (lastSeenMs[i] !== -Infinity) type.see(rows[i]!, firstSeenMs[i]!, lastSeenMs[i]!);
     if (removedAtMs !== undefined && removedAtMs[i] !== -Infinity) type.remove(rows[i]!, removedAtMs[i]!);
@@ -65,6 +55,9 @@ function applyNodes(graph: Graph, type: NodeType, columns: NodeColumns, rows: Ui
   applyProperties(type, columns, rows, start, end);
   return end;
 }
+
+const fromOfSlice = new Uint32Array(sliceRows);
+const toOfSlice = new Uint32Array(sliceRows);
 
 function applyEdges(
   graph: Graph,
@@ -76,15 +69,15 @@ function applyEdges(
   start: number,
 ): number {
   const { from, to, lastSeenMs, firstSeenMs, removedAtMs } = columns;
-  const copiedBytesMax = graph.epoch.copiedBytes + sliceCopiedBytesMax;
-  const { pages } = type.rows;
-  const stop = Math.min(start + sliceRows, columns.count);
-  let end = start;
-  for (; end < stop && graph.epoch.copiedBytes <= copiedBytesMax; end++) {
-    const row = type.intern(fromRows[from[end]!]!, toRows[to[end]!]!);
-    rows[end] = row;
-    pages.touch(row >>> rowShift);
+  let end = Math.min(start + sliceRows, columns.count);
+  for (let i = start; i < end; i++) {
+    fromOfSlice[i - start] = fromRows[from[i]!]!;
+    toOfSlice[i - start] = toRows[to[i]!]!;
   }
+  type.internAll(fromOfSlice, toOfSlice, rows, start, end);
+  end = touchRows(graph, type, rows, start, end);
+  type.out.approach(fromOfSlice, end - start);
+  type.in.approach(toOfSlice, end - start);
   for (let i = start; i < end; i++) {
     const row = rows[i]!;
     const oldLastMs = type.rows.lastSeenMs(row);
@@ -94,6 +87,17 @@ function applyEdges(
     type.relist(row, oldLastMs, wasListed);
   }
   applyProperties(type, columns, rows, start, end);
+  return end;
+}
+
+/** Makes the rows safe to write; returns where the slice ends when that made it copy too much for one turn. */
+function touchRows(graph: Graph, type: ElementType, rows: Uint32Array, start: number, end: number): number {
+  const copiedBytesMax = graph.epoch.copiedBytes + sliceCopiedBytesMax;
+  const { pages } = type.rows;
+  for (let i = start; i < end; i++) {
+    pages.touch(rows[i]! >>> rowShift);
+    if (graph.epoch.copiedBytes > copiedBytesMax) return i + 1;
+  }
   return end;
 }
 

@@ -4,13 +4,16 @@ import type { GraphModel } from "../../model/definition.ts";
 import { AdjacencyLists } from "./adjacency.ts";
 import { ElementType } from "./element-type.ts";
 import { HashTable, shardShift } from "./hash-table.ts";
-import type { NodeType } from "./node-type.ts";
+import { type NodeType, sliceRows } from "./node-type.ts";
 import type { Epoch } from "./pages.ts";
 import { listsOf } from "./row-layout.ts";
 import { rowMask, rowShift } from "./rows.ts";
 
 export const fromAt = 0;
 export const toAt = 1;
+
+const hashes = new Uint32Array(sliceRows);
+const entries = new Uint32Array(sliceRows);
 
 export class EdgeType extends ElementType {
   readonly table: HashTable;
@@ -39,9 +42,26 @@ export class EdgeType extends ElementType {
     return this.#find(hashPair(from, to), from, to);
   }
 
-  /** The row of the edge, made when there is none; it is in no list yet. */
-  intern(from: number, to: number): number {
-    const hash = hashPair(from, to);
+  /**
+   * The rows of the edges `start` to `end` of a batch, at most `sliceRows`, made where there are none; new ones are in no list yet. In loops that wait for memory at one place
+   * each, as in node-type.ts: the slots, the rows, the heads of the lists, the lists' newest entries.
+   */
+  internAll(from: Uint32Array, to: Uint32Array, rows: Uint32Array, start: number, end: number): void {
+    for (let i = start; i < end; i++) {
+      const hash = hashPair(from[i - start]!, to[i - start]!);
+      const slots = this.table.shards.words[hash >>> shardShift]!;
+      const slot = (hash << 1) & (slots.length - 1);
+      hashes[i - start] = hash;
+      entries[i - start] = slots[slot] === hash ? slots[slot + 1]! : 0;
+    }
+    for (let i = start; i < end; i++) {
+      const entry = entries[i - start]!;
+      const isIt = entry !== 0 && this.#connects(entry - 1, from[i - start]!, to[i - start]!);
+      rows[i] = isIt ? entry - 1 : this.#intern(hashes[i - start]!, from[i - start]!, to[i - start]!);
+    }
+  }
+
+  #intern(hash: number, from: number, to: number): number {
     const found = this.#find(hash, from, to);
     if (found >= 0) return found;
     const row = this.rows.allocate();
@@ -114,11 +134,14 @@ export class EdgeType extends ElementType {
       const entry = slots[slot + 1]!;
       if (entry === 0) return -1;
       if (slots[slot] !== hash) continue;
-      const row = entry - 1;
-      const words = this.rows.pages.words[row >>> rowShift]!;
-      const base = (row & rowMask) * this.rows.stride * 2;
-      if (words[base + fromAt] === from && words[base + toAt] === to) return row;
+      if (this.#connects(entry - 1, from, to)) return entry - 1;
     }
+  }
+
+  #connects(row: number, from: number, to: number): boolean {
+    const words = this.rows.pages.words[row >>> rowShift]!;
+    const base = (row & rowMask) * this.rows.stride * 2;
+    return words[base + fromAt] === from && words[base + toAt] === to;
   }
 }
 

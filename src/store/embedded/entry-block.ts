@@ -1,6 +1,6 @@
 // Entries of adjacency lists in one block: searched, shifted, kept in order. Hot path.
 //
-// Rows of edges and nodes are below 2^31 - 2^20 (rows.ts), so that their pair, read as a double, is never a NaN; blocks are moved by `copyWithin` all the same.
+// Rows of edges and nodes are below 2^31 - 2^20 (rows.ts), so that their pair, read as a double, is never a NaN, and moving it as one changes no bit.
 import { assert } from "../../core/errors.ts";
 import { type Arena, pageShift, unitMask } from "./arena.ts";
 import type { NodeType } from "./node-type.ts";
@@ -8,6 +8,8 @@ import type { NodeType } from "./node-type.ts";
 export const entryBytes = 16;
 /** Up to so many entries a block is searched from the end, which is faster than halving. */
 const scanMax = 8;
+/** Up to so many doubles are moved one by one, which is faster than `copyWithin`. */
+const shortShift = 32;
 
 export class EntryBlocks {
   readonly #arena: Arena;
@@ -104,23 +106,32 @@ export class EntryBlocks {
 
   /** Closes the gap that entry `place` leaves. */
   shiftOver(block: number, place: number, end: number): void {
+    const doubles = this.#arena.pages.doubles[block >>> pageShift]!;
     const base = block & unitMask;
-    this.#arena.pages.doubles[block >>> pageShift]!.copyWithin(base + 2 * place, base + 2 * place + 2, base + 2 * end);
+    const stop = base + 2 * end - 2;
+    let at = base + 2 * place;
+    if (stop - at > shortShift) doubles.copyWithin(at, at + 2, stop + 2);
+    else for (; at < stop; at++) doubles[at] = doubles[at + 2]!;
   }
 
-  /** Moves an edge to its later time within the block. */
+  /** Moves an edge to its later time within the block: mostly to the end, over few others. */
   move(block: number, count: number, oldMs: number, newMs: number, edge: number, neighbour: number): void {
     const from = this.find(block, count, oldMs, edge, neighbour);
-    const to = this.place(block, count, newMs, neighbour) - 1;
+    const last = count - 1;
+    const isNewest = from === last || newMs > this.timeMs(block, last);
+    const to = isNewest ? last : this.place(block, count, newMs, neighbour) - 1;
     if (to > from) this.shiftOver(block, from, to + 1);
     this.write(block, Math.max(from, to), newMs, edge, neighbour);
   }
 
   /** The place of an edge that is in the block. */
   find(block: number, count: number, timeMs: number, edge: number, neighbour: number): number {
-    let i = count > scanMax ? this.place(block, count, timeMs, neighbour) : count - 1;
-    if (count <= scanMax) while (i >= 0 && this.edge(block, i) !== edge) i--;
-    assert(i >= 0 && i < count && this.edge(block, i) === edge, "An edge is not where its last seen says in its list.");
+    const words = this.#arena.pages.words[block >>> pageShift]!;
+    const first = ((block & unitMask) + 1) * 2;
+    let i = count - 1;
+    if (count > scanMax) i = this.place(block, count, timeMs, neighbour);
+    else while (i > 0 && words[first + 4 * i] !== edge) i--;
+    assert(i < count && words[first + 4 * i] === edge, "An edge is not where its last seen says in its list.");
     return i;
   }
 

@@ -3,6 +3,7 @@
 // An id is a block of the id arena: [row u32][length u16][UTF-8]. The row's first word leads to it, its second counts the edges that hold the node.
 import { hashBytes } from "../../core/hash.ts";
 import type { GraphModel } from "../../model/definition.ts";
+import type { BytesColumn } from "../../model/update/batch.ts";
 import { compareRanges } from "../../model/update/encoded-value.ts";
 import { Arena, pageShift, unitMask } from "./arena.ts";
 import { ElementType } from "./element-type.ts";
@@ -17,6 +18,11 @@ const holdersAt = 1;
 const idHeaderBytes = 6;
 /** In place of the number of holders. */
 const unlinked = 0xffffffff;
+
+/** Ids that are interned at once. */
+export const sliceRows = 256;
+const hashes = new Uint32Array(sliceRows);
+const entries = new Uint32Array(sliceRows);
 
 export class NodeType extends ElementType {
   readonly table: HashTable;
@@ -38,9 +44,27 @@ export class NodeType extends ElementType {
     return this.#find(hashBytes(bytes, start, end), bytes, start, end);
   }
 
-  /** The row of the id, made when there is none. */
-  intern(bytes: Uint8Array, start: number, end: number): number {
-    const hash = hashBytes(bytes, start, end);
+  /**
+   * The rows of the ids `start` to `end`, at most `sliceRows`, made where there are none. Each loop waits for memory at one place only, the same for all ids, so
+   * that the processor waits for many at once: first the slots, then the ids that they lead to.
+   */
+  internAll(ids: BytesColumn, rows: Uint32Array, start: number, end: number): void {
+    const { bytes, starts } = ids;
+    for (let i = start; i < end; i++) {
+      const hash = hashBytes(bytes, starts[i]!, starts[i + 1]!);
+      const slots = this.table.shards.words[hash >>> shardShift]!;
+      const slot = (hash << 1) & (slots.length - 1);
+      hashes[i - start] = hash;
+      entries[i - start] = slots[slot] === hash ? slots[slot + 1]! : 0;
+    }
+    for (let i = start; i < end; i++) {
+      const entry = entries[i - start]!;
+      const row = entry === 0 ? -1 : this.#rowIfEqual(entry - 1, bytes, starts[i]!, starts[i + 1]!);
+      rows[i] = row >= 0 ? row : this.#intern(hashes[i - start]!, bytes, starts[i]!, starts[i + 1]!);
+    }
+  }
+
+  #intern(hash: number, bytes: Uint8Array, start: number, end: number): number {
     const found = this.#find(hash, bytes, start, end);
     if (found >= 0) return found;
     const row = this.rows.allocate();

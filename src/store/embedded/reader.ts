@@ -3,7 +3,7 @@
 // Lists are walked in place. Between batches a frame may change them: the walk goes on behind the last edge it looked at, by time and id, so no edge is answered
 // twice; one that became newer meanwhile may be missed. The order `any` is the order latest: the lists are in that order, nothing is cheaper.
 import type { Clock } from "../../core/clock.ts";
-import { RdgError } from "../../core/errors.ts";
+import { assert, RdgError } from "../../core/errors.ts";
 import type { Turns } from "../../core/turns.ts";
 import type { PropertyValue } from "../../model/filter.ts";
 import type {
@@ -23,6 +23,7 @@ import type { EdgeType } from "./edge-type.ts";
 import type { ElementType } from "./element-type.ts";
 import { compileFilter, type EdgeTest } from "./filter.ts";
 import type { Graph } from "./graph.ts";
+import type { Slab } from "./slab.ts";
 
 const batchMax = 100;
 /** After so many edges looked at without an answer the event loop has its turn. */
@@ -32,13 +33,15 @@ export class EmbeddedReader implements StoreReader {
   readonly #graph: Graph;
   readonly #clock: Clock;
   readonly #turns: Turns;
+  readonly #slab: Slab;
   readonly #onClose: () => void;
   #open = true;
 
-  constructor(graph: Graph, clock: Clock, turns: Turns, onClose: () => void) {
+  constructor(graph: Graph, clock: Clock, turns: Turns, slab: Slab, onClose: () => void) {
     this.#graph = graph;
     this.#clock = clock;
     this.#turns = turns;
+    this.#slab = slab;
     this.#onClose = onClose;
   }
 
@@ -61,24 +64,23 @@ export class EmbeddedReader implements StoreReader {
     const nowMs = this.#clock.now();
     const { length } = references;
     const visible = new Uint8Array(length);
-    const firstSeenMs = new Float64Array(length);
-    const lastSeenMs = new Float64Array(length);
-    const properties = select.map(() => new Array<PropertyValue>(length).fill(undefined));
+    const firstSeenMs = this.#slab.doubles(length);
+    const lastSeenMs = this.#slab.doubles(length);
     for (let i = 0; i < length; i++) {
       const row = references[i]!;
       if (!nodes.isVisible(row, nowMs)) continue;
       visible[i] = 1;
       firstSeenMs[i] = nodes.rows.firstSeenMs(row);
       lastSeenMs[i] = nodes.rows.lastSeenMs(row);
-      readInto(properties, i, nodes, row, select);
     }
+    const properties = select.map((property) => columnOf(nodes, property, references, length, visible));
     return { visible, firstSeenMs, lastSeenMs, properties };
   }
 
   async *adjacency(request: AdjacencyRequest, signal: AbortSignal): AsyncIterable<AdjacencyBatch> {
     this.#assertOpen();
     const edges = this.#graph.edges[request.edge]!;
-    const scan = new Scan(request, edges, this.#clock.now());
+    const scan = new Scan(request, edges, this.#clock.now(), this.#slab);
     for (let record = 0; record < request.records.length; record++) {
       scan.begin(record);
       while (!scan.isDone) {
@@ -134,6 +136,7 @@ class Scan {
   /** Rows of the batch that is being gathered. */
   readonly #rows = new Uint32Array(batchMax);
   readonly #neighbours = new Int32Array(batchMax);
+  readonly #slab: Slab;
   #record = 0;
   #node = 0;
   #sinceMs = 0;
@@ -144,10 +147,11 @@ class Scan {
   /** Edges looked at since the last batch. */
   #fresh = 0;
 
-  constructor(request: AdjacencyRequest, edges: EdgeType, nowMs: number) {
+  constructor(request: AdjacencyRequest, edges: EdgeType, nowMs: number, slab: Slab) {
     const { direction, where, sinceMs = -Infinity } = request;
     this.#request = request;
     this.#edges = edges;
+    this.#slab = slab;
     this.#lists = direction === "out" ? edges.out : edges.in;
     this.#test = where === undefined ? undefined : compileFilter(where, edges, this.#lists.neighbours, nowMs);
     this.#unexpiredMs = Math.max(sinceMs, nowMs - edges.ttlMs + 1);
@@ -208,18 +212,17 @@ class Scan {
 
   #batch(end?: "limit" | "scan" | "complete"): AdjacencyBatch {
     const { rows } = this.#edges;
-    const { select } = this.#request;
     const count = this.#count;
-    const firstSeenMs = new Float64Array(count);
-    const lastSeenMs = new Float64Array(count);
-    const properties = select.map(() => new Array<PropertyValue>(count).fill(undefined));
+    const firstSeenMs = this.#slab.doubles(count);
+    const lastSeenMs = this.#slab.doubles(count);
+    const neighbours = this.#slab.integers(count);
     for (let i = 0; i < count; i++) {
       const row = this.#rows[i]!;
       firstSeenMs[i] = rows.firstSeenMs(row);
       lastSeenMs[i] = rows.lastSeenMs(row);
-      readInto(properties, i, this.#edges, row, select);
+      neighbours[i] = this.#neighbours[i]!;
     }
-    const neighbours = this.#neighbours.slice(0, count);
+    const properties = this.#request.select.map((property) => columnOf(this.#edges, property, this.#rows, count));
     const scanned = this.#fresh;
     this.#count = 0;
     this.#fresh = 0;
@@ -230,15 +233,22 @@ class Scan {
   }
 }
 
-function readInto(
-  properties: PropertyValue[][],
-  i: number,
+/** One property of these rows; rows that are not visible have none. Column by column, so that the processor waits for many rows at once. */
+function columnOf(
   type: ElementType,
-  row: number,
-  select: readonly number[],
-): void {
-  const removedAtMs = type.rows.removedAtMs(row);
-  for (let s = 0; s < select.length; s++) properties[s]![i] = type.properties[select[s]!]!.read(row, removedAtMs);
+  property: number,
+  rows: Uint32Array | Int32Array,
+  count: number,
+  visible?: Uint8Array,
+): PropertyValue[] {
+  const held = type.properties[property];
+  assert(held !== undefined, `Type "${type.model.name}" has no property ${property}.`);
+  const values: PropertyValue[] = [];
+  for (let i = 0; i < count; i++) {
+    const row = rows[i]!;
+    values.push(visible === undefined || visible[i] === 1 ? held.read(row, type.rows.removedAtMs(row)) : undefined);
+  }
+  return values;
 }
 
 /** The times and selected properties of one visible element. */

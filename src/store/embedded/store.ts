@@ -16,6 +16,7 @@ import { Purger } from "./purger.ts";
 import { EmbeddedReader } from "./reader.ts";
 import { RetiredNodes } from "./retired-nodes.ts";
 import { scanGraph } from "./scan.ts";
+import { Slab } from "./slab.ts";
 import { verifyGraph } from "./verify.ts";
 
 export interface EmbeddedStoreSettings {
@@ -54,6 +55,7 @@ export class EmbeddedStore implements Store {
   readonly #turns: Turns;
   readonly #settings: EmbeddedStoreSettings;
   readonly #retired = new RetiredNodes();
+  readonly #slab = new Slab();
   readonly #checkpointer: Checkpointer;
   readonly #purger: Purger;
   #closed: Promise<void> | undefined;
@@ -110,7 +112,7 @@ export class EmbeddedStore implements Store {
   reader(): StoreReader {
     this.#assertOpen();
     const number = this.#retired.open();
-    return new EmbeddedReader(this.#graph, this.#clock, this.#turns, () => this.#retired.close(number));
+    return new EmbeddedReader(this.#graph, this.#clock, this.#turns, this.#slab, () => this.#retired.close(number));
   }
 
   verify(signal?: AbortSignal): AsyncIterable<Difference> {
