@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { randomId, seededRandom, type Random } from "../../src/core/random.ts";
+import { settled, shownGraph, verifyStore } from "./graph-over-http.ts";
 import { ServerProcess } from "./server-process.ts";
-import { expectedEdges, expectedPage, expectedUser, pageIds, randomView, userIds, type View } from "./views.ts";
+import { expectedEdges, expectedPages, expectedUsers, pageIds, randomView, type View } from "./views.ts";
 
 const kills = Number(process.env["CRASH_KILLS"] ?? 8);
 const seed = Number(process.env["CRASH_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
@@ -48,56 +49,11 @@ async function produce(server: ServerProcess, worker: number, random: Random, st
   return accepted;
 }
 
-async function settled(url: string): Promise<void> {
-  for (;;) {
-    const status = (await (await fetch(`${url}/v1/status`)).json()) as {
-      jobs: { lagRecords: number; state: string; cause?: string }[];
-      store: { lagTransactions: number };
-    };
-    if (status.store.lagTransactions === 0 && status.jobs.every(({ lagRecords }) => lagRecords === 0)) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
-interface Answer {
-  readonly complete: boolean;
-  readonly levels: readonly {
-    readonly nodes: readonly { id: string; properties: Record<string, unknown> }[];
-    readonly edges?: readonly {
-      from: string;
-      to: string;
-      firstSeen: string;
-      lastSeen: string;
-      properties: Record<string, unknown>;
-    }[];
-  }[];
-}
-
-async function traverse(url: string, request: unknown): Promise<Answer> {
-  const response = await fetch(`${url}/v1/traverse`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(request),
-  });
-  expect(response.status).toBe(200);
-  return (await response.json()) as Answer;
-}
-
 async function expectGraph(url: string, views: readonly View[]): Promise<void> {
-  const { complete, levels } = await traverse(url, {
-    from: { type: "user", ids: userIds },
-    hops: [{ edge: "viewed", limit: 1000 }],
-  });
-  expect(complete).toBe(true);
-  const edges = levels[1]!.edges!.map(({ from, to, firstSeen, lastSeen, properties }) => [
-    `${from} ${to}`,
-    { ...properties, firstSeen, lastSeen },
-  ]);
-  expect(Object.fromEntries(edges)).toEqual(Object.fromEntries(expectedEdges(views)));
-  for (const { id, properties } of levels[0]!.nodes) expect(properties).toEqual(expectedUser(views, id));
-  const pages = await traverse(url, { from: { type: "page", ids: pageIds }, hops: [] });
-  for (const { id, properties } of pages.levels[0]!.nodes) expect(properties).toEqual(expectedPage(views, id));
-  expect(pages.levels[0]!.nodes).toHaveLength(new Set(views.map(({ pageId }) => pageId)).size);
+  const shown = await shownGraph(url, []);
+  expect(Object.fromEntries(shown.viewed)).toEqual(Object.fromEntries(expectedEdges(views)));
+  expect(Object.fromEntries(shown.users)).toEqual(Object.fromEntries(expectedUsers(views)));
+  expect(Object.fromEntries(shown.pages)).toEqual(Object.fromEntries(expectedPages(views)));
 }
 
 test(`${kills} kills lose nothing and double nothing (CRASH_SEED=${seed})`, { timeout: 240_000 }, async () => {
@@ -130,8 +86,7 @@ test(`${kills} kills lose nothing and double nothing (CRASH_SEED=${seed})`, { ti
   await settled(server.url!);
   await expectGraph(server.url!, views);
 
-  const verification = await fetch(`${server.url!}/v1/store/verify`, { method: "POST" });
-  expect(await verification.json()).toMatchObject({ differences: [], rebuilt: true });
+  expect(await verifyStore(server.url!)).toMatchObject({ differences: [], rebuilt: true });
 
   await server.kill("SIGTERM");
   await server.start(flags);
