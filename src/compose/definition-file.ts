@@ -1,15 +1,19 @@
 // The definition that a data folder was written for, kept beside the data: the next start aligns its definition with it.
 import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { RdgError } from "../core/errors.ts";
 import type { Graph } from "../index.ts";
 import { alignModel } from "../model/align.ts";
 import { definitionFormat, type GraphModel } from "../model/definition.ts";
 
-const fileFormat = 1;
+/** 2: with a checksum. A name that changed on the disk would be taken for another type, and every update for one of its own. */
+const fileFormat = 2;
 
 interface DefinitionFile {
   readonly format: number;
+  /** crc32 of the model's JSON, in hex. */
+  readonly checksum: string;
   readonly model: GraphModel;
 }
 
@@ -33,7 +37,7 @@ export async function alignWithFolder(graph: Graph, folder: string): Promise<Gra
     );
   }
   const model = stored === undefined ? graph.model : alignModel(stored, graph.model);
-  const content = JSON.stringify({ format: fileFormat, model } satisfies DefinitionFile);
+  const content = JSON.stringify({ format: fileFormat, checksum: checksumOf(model), model } satisfies DefinitionFile);
   if (stored === undefined || JSON.stringify(stored) !== JSON.stringify(model))
     await writeDurably(folder, path, content);
   return { ...graph, model };
@@ -47,22 +51,34 @@ async function readStored(path: string): Promise<GraphModel | undefined> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
-  let file: DefinitionFile;
+  let file: Partial<DefinitionFile> | null;
   try {
-    file = JSON.parse(text) as DefinitionFile;
+    file = JSON.parse(text) as Partial<DefinitionFile> | null;
   } catch (cause) {
-    throw new RdgError("corrupt", "bad_definition_file", "The stored definition is no JSON.", { place: path, cause });
+    throw damaged(path, cause);
   }
-  if (file.format === fileFormat && file.model.format === definitionFormat) return file.model;
-  throw new RdgError(
-    "invalid",
-    "unknown_format",
-    `The stored definition has format ${file.format}.${file.model?.format}.`,
-    {
-      place: path,
-      hint: "The folder was written by another version of RDG: use that one, or another folder.",
-    },
-  );
+  if (typeof file?.format !== "number" || typeof file.model !== "object" || file.model === null) throw damaged(path);
+  const { format, model } = file;
+  if (format === fileFormat) {
+    if (file.checksum !== checksumOf(model)) throw damaged(path);
+    if (model.format === definitionFormat) return model;
+  }
+  throw new RdgError("invalid", "unknown_format", `The stored definition has format ${format}.${model.format}.`, {
+    place: path,
+    hint: "The folder was written by another version of RDG: use that one, or another folder.",
+  });
+}
+
+function checksumOf(model: GraphModel): string {
+  return crc32(JSON.stringify(model)).toString(16).padStart(8, "0");
+}
+
+function damaged(path: string, cause?: unknown): RdgError {
+  return new RdgError("corrupt", "bad_definition_file", "The stored definition is damaged.", {
+    place: path,
+    hint: "Restore the file from a copy of the folder: it says which types the stored updates are of.",
+    cause,
+  });
 }
 
 async function writeDurably(folder: string, path: string, content: string): Promise<void> {

@@ -114,13 +114,18 @@ export class PipelineControl {
   async #watchAdmission(): Promise<void> {
     const lagMax = this.#parts.settings["gateway.lag"];
     while (!this.#stopping.signal.aborted) {
-      const lagBytes = await this.#lagBytes();
-      if (lagBytes > lagMax) {
-        const message = `The jobs are ${formatSize(lagBytes)} of events behind.`;
-        this.#admit(this.#storeRefusal ?? new RdgError("overloaded", "jobs_behind", message, { retryAfterMs }));
-      } else if (this.#refusal?.code === "jobs_behind" && lagBytes < lagMax / 2) this.#admit(this.#storeRefusal);
+      // Where the log cannot say now, what was decided last holds on.
+      const lagBytes = await this.#lagBytes().catch(() => undefined);
+      if (lagBytes !== undefined) this.#admitWith(lagBytes, lagMax);
       await this.#parts.timers.sleep(admissionEveryMs, this.#stopping.signal).catch(() => undefined);
     }
+  }
+
+  #admitWith(lagBytes: number, lagMax: number): void {
+    if (lagBytes > lagMax) {
+      const message = `The jobs are ${formatSize(lagBytes)} of events behind.`;
+      this.#admit(this.#storeRefusal ?? new RdgError("overloaded", "jobs_behind", message, { retryAfterMs }));
+    } else if (this.#refusal?.code === "jobs_behind" && lagBytes < lagMax / 2) this.#admit(this.#storeRefusal);
   }
 
   async #lagBytes(): Promise<number> {

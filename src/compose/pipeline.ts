@@ -97,6 +97,7 @@ export async function assemblePipeline(
   const sideInputs = openSideInputs({
     model,
     log,
+    timers,
     schemaIds: new Map(model.sideInputs.map(({ name }) => [name, schemas.get(`inputs.${name}-value`)!.id])),
     conversions: ({ name, fields }) => conversionsTo(registry, fields, schemas.get(`inputs.${name}-value`)!.schema),
     oldestNeededMs: () => Math.min(...runners.map((runner) => runner.oldestNeededMs)),

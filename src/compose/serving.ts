@@ -16,7 +16,7 @@ import { openTopic } from "../observe/topic-reader.ts";
 import { createQueries } from "../query/queries.ts";
 import { registerRegistryRoutes } from "../serve/registry-routes.ts";
 import { createServer } from "../serve/server.ts";
-import { topicRoutes } from "../serve/topic-routes.ts";
+import { type TopicOperations, topicRoutes } from "../serve/topic-routes.ts";
 import { openEmbeddedStore } from "../store/embedded/open.ts";
 import type { EmbeddedStore } from "../store/embedded/store.ts";
 import { StoreFeeder } from "../store/store-feeder.ts";
@@ -77,6 +77,7 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
       verifyAgainstLog({
         model,
         log: pipeline.log,
+        clock,
         store,
         typeTopic: typeTopic!,
         openScratch: () => openScratch(model, settings, options),
@@ -113,7 +114,7 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
     model,
     store,
     clock,
-    waitFor: (positions, timeoutMs) => feeder.waitFor(positions, timeoutMs),
+    waitFor: (positions, timeoutMs, signal) => feeder.waitFor(positions, timeoutMs, signal),
     continuationKey: await continuationKey(settings.data),
     limits: { timeoutMsDefault: settings["serve.timeout"], timeoutMsMax: settings["serve.timeout"] },
   });
@@ -127,15 +128,20 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
     readiness: () => (ready ? { ready } : { ready, reason: "The graph is catching up with the log." }),
     metrics: new Registry(),
     routes: [
-      (app) => registerRegistryRoutes(app, pipeline.registry),
-      (app) =>
-        topicRoutes(app, {
-          openTopic: (query, signal) => openTopic({ log: pipeline.log, model, viewOf: views }, query, signal),
-          verifyStore,
-        }),
+      (app, { otherBodies }) => registerRegistryRoutes(app, pipeline.registry, otherBodies),
+      (app, { streams }) => {
+        const open: TopicOperations["openTopic"] = (query, signal) =>
+          openTopic({ log: pipeline.log, model, viewOf: views }, query, signal);
+        topicRoutes(app, { openTopic: open, verifyStore }, streams);
+      },
     ],
     onError: (error, request) => logger.error({ method: request.method, url: request.url }, describeError(error)),
-    settings: { host: settings.host, port: settings.port, eventBytesMax: settings["gateway.body"] },
+    settings: {
+      host: settings.host,
+      port: settings.port,
+      eventBytesMax: settings["gateway.body"],
+      bytesInFlightMax: settings["gateway.inFlight"],
+    },
   });
   return {
     listen: () => server.listen(),

@@ -5,7 +5,7 @@ import type { UpdateFrame } from "../log/port.ts";
 //  - `apply` is idempotent: a frame at or below the applied offset of its source changes nothing, counters included;
 //  - the applied offsets are stored atomically with what they stand for, or the store declares `atomicPositions: false` and keeps
 //    exactness by other means (counters carry the position in their own record);
-//  - reads see every frame whose `apply` has resolved; they see no part of a removed or expired element (semantics.md, section 1);
+//  - reads see every frame whose `apply` has resolved; they see no part of a removed or expired element (docs/SEMANTICS.md, section 1);
 //  - adjacency comes in exact order: LATEST is last seen descending, then neighbour id ascending by its UTF-8 bytes; ANY is whatever is cheapest;
 //  - a read never scans more than it was allowed to (`scanMax`) and says so when that stopped it.
 // A store evaluates the filters that its capabilities name; the executor evaluates the rest. Nothing here knows about hops or traversals.

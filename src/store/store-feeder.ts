@@ -39,6 +39,8 @@ export class StoreFeeder {
   #waiters = new Set<Waiter>();
   #caughtUp: () => void = () => undefined;
   #ended = false;
+  /** The log could not be read lately. */
+  #unreadable = false;
   #gate: Promise<void> = Promise.resolve();
   #applying: Promise<void> = Promise.resolve();
 
@@ -67,7 +69,8 @@ export class StoreFeeder {
       this.#caughtUp = resolve;
     });
     const last = (await log.bounds(this.#options.typeTopic))[0]!.next - 1;
-    this.#running = this.#run(from, last).catch((error: unknown) => {
+    if (from > last) this.#caughtUp();
+    this.#running = this.#run(last).catch((error: unknown) => {
       if (!this.#stop.signal.aborted) this.#options.onFailure(error);
       this.#ended = true;
       this.#caughtUp();
@@ -117,10 +120,10 @@ export class StoreFeeder {
     }
   }
 
-  /** Applies everything that is in the log now, unless the store refuses to take more, and ends. */
+  /** Applies everything that is in the log now, unless the store refuses to take more or the log cannot be read, and ends. */
   async finish(): Promise<void> {
     const last = (await this.#options.log.bounds(this.#options.typeTopic))[0]!.next - 1;
-    while (this.#applied < last && this.#blocked === undefined && !this.#ended) {
+    while (this.#applied < last && this.#blocked === undefined && !this.#unreadable && !this.#ended) {
       await this.#options.timers.sleep(finishPollMs);
     }
     await this.close();
@@ -132,10 +135,23 @@ export class StoreFeeder {
     await this.#running;
   }
 
-  async #run(from: number, catchUpTo: number): Promise<void> {
+  /** Reads on for as long as it takes when the log cannot be read. */
+  async #run(catchUpTo: number): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#follow(catchUpTo);
+      } catch (error) {
+        if (!(error instanceof RdgError) || error.kind !== "unavailable") throw error;
+        this.#unreadable = true;
+        await this.#options.timers.sleep(retryMs, this.#stop.signal);
+      }
+    }
+  }
+
+  async #follow(catchUpTo: number): Promise<void> {
     const { log, store } = this.#options;
-    if (from > catchUpTo) this.#caughtUp();
-    for await (const frame of log.readUpdates({ from, signal: this.#stop.signal })) {
+    for await (const frame of log.readUpdates({ from: this.#applied + 1, signal: this.#stop.signal })) {
+      this.#unreadable = false;
       await this.#gate;
       this.#applying = this.#patiently(() => store.apply(frame));
       await this.#applying;

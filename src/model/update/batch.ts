@@ -4,7 +4,7 @@
 //   number  int32, double, boolean (0, 1), timestamp (ms), enum (index of the symbol)
 //   int64   int64
 //   bytes   string (UTF-8), bytes, and opaque values (array, map, record: their Avro bytes)
-// Within a class the order of encoded values (semantics.md, section 1) is: null first, then numbers numerically, bytes as unsigned bytes.
+// Within a class the order of encoded values (docs/SEMANTICS.md, section 1) is: null first, then numbers numerically, bytes as unsigned bytes.
 import type { PropertyModel, ValueType } from "../definition.ts";
 
 export type StorageClass = "number" | "int64" | "bytes";
