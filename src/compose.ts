@@ -83,6 +83,7 @@ export async function verifyStore(graph: Graph, settings: EmbeddedSettings): Pro
     return await verifyAgainstLog({
       model,
       log: pipeline.log,
+      clock: ports.clock,
       store,
       typeTopic: typeTopic!,
       openScratch: () => openScratch(model, settings, ports),

@@ -1,4 +1,5 @@
 // Proves a store: against itself (both directions, order, degrees), and against a second store that is built afresh from the type topics.
+import type { Clock } from "../core/clock.ts";
 import type { LogReader } from "../log/port.ts";
 import type { GraphModel } from "../model/definition.ts";
 import type { PropertyValue } from "../model/filter.ts";
@@ -8,6 +9,7 @@ import type { Verification } from "./port.ts";
 export interface VerificationParts {
   readonly model: GraphModel;
   readonly log: LogReader;
+  readonly clock: Clock;
   /** Must not change meanwhile. */
   readonly store: Store;
   /** Name of any type topic. */
@@ -30,13 +32,15 @@ export async function verifyAgainstLog(parts: VerificationParts): Promise<Verifi
   const scratch = await parts.openScratch();
   try {
     let transactions = 0;
+    let publishedMs = -Infinity;
     if (applied >= 0) {
       for await (const frame of parts.log.readUpdates({ from: 0, until: applied })) {
         await scratch.apply(frame);
+        publishedMs = frame.timestampMs;
         transactions++;
       }
     }
-    const elements = await compare(parts, scratch, note);
+    const elements = await compare(parts, scratch, publishedMs, note);
     return { elements, transactions, differences, rebuilt: true };
   } finally {
     await scratch.close();
@@ -50,23 +54,38 @@ async function countOf(store: Store): Promise<number> {
 }
 
 async function compare(
-  { model, store }: VerificationParts,
+  { model, store, clock }: VerificationParts,
   scratch: Store,
+  publishedMs: number,
   note: (difference: Difference) => void,
 ): Promise<number> {
-  const expected = new Map<string, string>();
-  for await (const element of scratch.scan()) expected.set(keyOf(model, element), contentOf(element));
+  // Elements expire while they are compared; and when the clock was set back, what a store has forgotten as expired is not expired any more elsewhere.
+  const isOver = (overAtMs: number): boolean => overAtMs <= Math.max(clock.now(), publishedMs);
+  const expected = new Map<string, { readonly content: string; readonly overAtMs: number }>();
+  for await (const element of scratch.scan()) {
+    expected.set(keyOf(model, element), { content: contentOf(element), overAtMs: overAt(model, element) });
+  }
   let elements = 0;
   for await (const element of store.scan()) {
     elements++;
     const key = keyOf(model, element);
-    const content = expected.get(key);
-    if (content === undefined) note(differenceOf(key, "is in the store and not in the rebuild"));
-    else if (content !== contentOf(element)) note(differenceOf(key, `is ${contentOf(element)}, rebuilt ${content}`));
+    const rebuilt = expected.get(key);
     expected.delete(key);
+    if (rebuilt === undefined) {
+      if (!isOver(overAt(model, element))) note(differenceOf(key, "is in the store and not in the rebuild"));
+    } else if (rebuilt.content !== contentOf(element)) {
+      note(differenceOf(key, `is ${contentOf(element)}, rebuilt ${rebuilt.content}`));
+    }
   }
-  for (const key of expected.keys()) note(differenceOf(key, "is in the rebuild and not in the store"));
+  for (const [key, { overAtMs }] of expected) {
+    if (!isOver(overAtMs)) note(differenceOf(key, "is in the rebuild and not in the store"));
+  }
   return elements;
+}
+
+function overAt(model: GraphModel, { kind, type, lastSeenMs }: ScannedElement): number {
+  const { ttlMs = Infinity } = (kind === "node" ? model.nodes : model.edges)[type]!;
+  return lastSeenMs + ttlMs;
 }
 
 function keyOf(model: GraphModel, element: ScannedElement): string {
