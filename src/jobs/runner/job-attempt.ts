@@ -1,17 +1,16 @@
-// One run of a job from its last committed transaction until it is told to finish or fails. Hot path: `#processFrame` runs per event.
+// One run of a job from its last committed transaction until it is told to finish or fails: reads frames, publishes windows.
 import type { Clock, Timers } from "../../core/clock.ts";
 import { Wake } from "../../core/wake.ts";
 import type { JobOutput, Log, RecordFrame } from "../../log/port.ts";
 import type { EventModel, GraphModel, JobModel } from "../../model/definition.ts";
 import type { Position } from "../../model/position.ts";
-import { createEventDedup, type EventDedup } from "../operators/event-dedup.ts";
-import { createMergeWindow, type MergeWindow } from "../operators/merge-window.ts";
+import { createEventDedup } from "../operators/event-dedup.ts";
 import type { CompiledJob } from "../plan/compiled-job.ts";
-import { duplicate, filtered, malformedRecord, mapped } from "../plan/result.ts";
 import { consumedEvents } from "./consumed-events.ts";
-import { framingBytes, schemaIdAt, type Convert, type FindConversion } from "./framing.ts";
+import { EventProcessor, offsetOf } from "./event-processor.ts";
+import type { FindConversion } from "./framing.ts";
 import { countsFrom, snapshotOf, type Counts } from "./job-counters.ts";
-import { QuarantinedRecords } from "./quarantined-records.ts";
+import { JobWindow } from "./job-window.ts";
 import type { SideInputs } from "./side-inputs.ts";
 
 /** Whoever applies what jobs publish: it slows them down when it falls behind. */
@@ -40,9 +39,6 @@ export interface JobParts {
 
 /** Transactions that may be under way at once. */
 const inFlightMax = 4;
-/** The window's fullness is looked at once in so many records. */
-const fullnessMask = 63;
-const quarantinedBytesMax = 4_000_000;
 
 export class JobAttempt {
   counts: Counts;
@@ -52,13 +48,10 @@ export class JobAttempt {
   readonly #onRunning: () => void;
   readonly #topic: string;
   readonly #sides: readonly string[];
-  readonly #job: CompiledJob;
-  readonly #window: MergeWindow;
-  readonly #quarantined: QuarantinedRecords;
-  readonly #conversions = new Map<number, Convert | undefined>();
+  readonly #window: JobWindow;
+  readonly #processor: EventProcessor;
   readonly #wake = new Wake();
   readonly #closing = new AbortController();
-  #dedup: EventDedup | undefined;
   #output: JobOutput | undefined;
   /** Last consumed offset by partition; -1 before the first. */
   #consumed: number[] = [];
@@ -70,10 +63,6 @@ export class JobAttempt {
   #ended = false;
   #failure: { readonly error: unknown } | undefined;
   #inFlight = 0;
-  #windowEvents = 0;
-  #windowEmitted = 0;
-  #windowDue = false;
-  #cancelTimer: (() => void) | undefined;
   /** Offsets to reach before the attempt ends; undefined while it is to go on. */
   #target: readonly number[] | undefined;
   #throttled = false;
@@ -84,9 +73,10 @@ export class JobAttempt {
     this.#onRunning = onRunning;
     this.#topic = `events.${parts.event.name}`;
     this.#sides = [...new Set(parts.job.steps.flatMap((step) => (step.kind === "enrich" ? [step.input] : [])))];
-    this.#job = parts.compile();
-    this.#window = createMergeWindow(parts.model);
-    this.#quarantined = new QuarantinedRecords(parts.event.name);
+    const { model, timers, schemaId, conversion } = parts;
+    const { settings } = parts.job;
+    this.#window = new JobWindow({ event: parts.event.name, model, settings, timers, onDue: () => this.#wake.ring() });
+    this.#processor = new EventProcessor({ job: parts.compile(), window: this.#window, schemaId, conversion });
     this.counts = countsFrom({}, parts.event.partitions);
   }
 
@@ -94,7 +84,7 @@ export class JobAttempt {
     return this.#window.keyCount;
   }
   get windowBytes(): number {
-    return this.#window.sizeBytes + this.#quarantined.sizeBytes;
+    return this.#window.sizeBytes;
   }
   /** The offset behind what is published. */
   nextOffset(partition: number): number {
@@ -111,7 +101,7 @@ export class JobAttempt {
     try {
       await this.#run();
     } finally {
-      this.#cancelTimer?.();
+      this.#window.close();
       this.#closing.abort();
       await this.#output?.close();
     }
@@ -132,6 +122,7 @@ export class JobAttempt {
     this.#output = output;
     const { partitions } = this.#parts.event;
     this.counts = countsFrom(output.counters, partitions);
+    this.#processor.counts = this.counts;
     this.#consumed = Array.from({ length: partitions }, () => -1);
     this.#receivedMs = this.#consumed.map(() => -Infinity);
     for (const { partition, offset } of output.committed) this.#consumed[partition] = offset;
@@ -143,7 +134,7 @@ export class JobAttempt {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure.error;
       const frame = this.#arrived;
-      if (this.#windowDue && this.#inFlight < inFlightMax) {
+      if (this.#window.isDue && this.#inFlight < inFlightMax) {
         await this.#publish();
       } else if (frame !== undefined && this.#wants(frame.partition) && !this.#isThrottled()) {
         this.#arrived = undefined;
@@ -211,149 +202,37 @@ export class JobAttempt {
     if (this.#sides.length > 0) await this.#parts.sideInputs.readThrough(this.#sides, frame.timestampMs);
     this.#receivedMs[frame.partition] = frame.timestampMs;
     for (let i = 0; i < frame.count && this.#failure === undefined;) {
-      i = this.#processRecords(frame, i);
-      if (i < frame.count && !this.#isFull()) await this.#loadConversion(schemaIdOf(frame, i));
-      if (this.#isFull()) await this.#publish();
+      const next = this.#processor.process(frame, i, this.#consumed[frame.partition]!);
+      if (next > i)
+        this.#consumed[frame.partition] = Math.max(this.#consumed[frame.partition]!, offsetOf(frame, next - 1));
+      if (this.#window.isFull) await this.#publish();
+      else if (next < frame.count) await this.#processor.prepare(frame, next);
+      i = next;
     }
-  }
-
-  #isFull(): boolean {
-    const { windowKeysMax, windowBytesMax } = this.#parts.job.settings;
-    return (
-      this.#window.keyCount >= windowKeysMax ||
-      this.#window.sizeBytes >= windowBytesMax ||
-      this.#quarantined.sizeBytes >= quarantinedBytesMax
-    );
-  }
-
-  /** Processes records from `first` on; returns the index at which it had to stop: the window is full, or a conversion must be loaded. */
-  #processRecords(frame: RecordFrame, first: number): number {
-    const { bytes, starts } = frame.values;
-    const partition = frame.partition;
-    const consumed = this.#consumed[partition]!;
-    let i = first;
-    for (; i < frame.count; i++) {
-      const offset = frame.firstOffset + (frame.offsets === undefined ? i : frame.offsets[i]!);
-      if (offset <= consumed) continue;
-      const start = starts[i]!;
-      const end = starts[i + 1]!;
-      const schemaId = schemaIdAt(bytes, start, end);
-      let result: number;
-      if (schemaId === this.#parts.schemaId)
-        result = this.#process(bytes, start + framingBytes, end, frame.timestampMs);
-      else if (schemaId < 0) result = malformedRecord;
-      else if (this.#conversions.has(schemaId))
-        result = this.#processForeign(schemaId, bytes, start, end, frame.timestampMs);
-      else break;
-      this.#count(result, frame, i, offset);
-      this.#consumed[partition] = offset;
-      if ((i & fullnessMask) === fullnessMask && this.#isFull()) return i + 1;
-    }
-    return i;
-  }
-
-  #process(bytes: Uint8Array, start: number, end: number, receivedMs: number): number {
-    const job = this.#job;
-    const read = job.read(bytes, start, end, receivedMs);
-    if (read !== mapped) return read;
-    const dedup = this.#dedup;
-    if (dedup !== undefined && job.found.idStart >= 0) {
-      if (dedup.isRepeat(bytes, job.found.idStart, job.found.idEnd, receivedMs)) return duplicate;
-    }
-    return job.emit(this.#window.sink);
-  }
-
-  #processForeign(schemaId: number, bytes: Uint8Array, start: number, end: number, receivedMs: number): number {
-    const converted = this.#convert(schemaId, bytes, start + framingBytes, end);
-    return converted === undefined ? malformedRecord : this.#process(converted, 0, converted.length, receivedMs);
-  }
-
-  /** The record `bytes[start, end)` as the event's own schema writes it; undefined when it cannot be read. */
-  #convert(schemaId: number, bytes: Uint8Array, start: number, end: number): Uint8Array | undefined {
-    try {
-      return this.#conversions.get(schemaId)?.(bytes.subarray(start, end));
-    } catch {
-      return undefined;
-    }
-  }
-
-  #count(result: number, frame: RecordFrame, i: number, offset: number): void {
-    const { counts } = this;
-    const { partition } = frame;
-    const job = this.#job;
-    if (this.#windowEvents++ === 0) this.#openWindow();
-    counts.received[partition]!++;
-    if (result === mapped) {
-      counts.mapped[partition]!++;
-      counts.emitted[partition]! += job.counts.emitted;
-      this.#windowEmitted += job.counts.emitted;
-      counts.skipped[partition]! += job.counts.skipped;
-    } else if (result === filtered) counts.filtered[partition]!++;
-    else if (result === duplicate) counts.deduplicated[partition]!++;
-    else {
-      counts.quarantined[partition]!++;
-      this.#quarantined.add(frame, i, offset, result, this.#explain(result, frame, i));
-    }
-    job.counts.emitted = 0;
-    job.counts.skipped = 0;
-  }
-
-  #explain(result: number, frame: RecordFrame, i: number): string {
-    const schemaId = schemaIdOf(frame, i);
-    if (schemaId < 0) return "The record is not framed: it does not begin with 0 and a schema id.";
-    if (schemaId === this.#parts.schemaId || result !== malformedRecord) return this.#job.explain(result);
-    return `The record, written with schema ${schemaId}, cannot be read as the event's own schema.`;
-  }
-
-  /** A schema id that cannot be resolved is remembered as such for this attempt; a registry that cannot say now fails the attempt, which is made again. */
-  async #loadConversion(schemaId: number): Promise<void> {
-    this.#conversions.set(schemaId, await this.#parts.conversion(schemaId));
-  }
-
-  #openWindow(): void {
-    this.#cancelTimer = this.#parts.timers.after(this.#parts.job.settings.windowMs, () => {
-      this.#windowDue = true;
-      this.#wake.ring();
-    });
   }
 
   /** Publishes the window, if it holds anything, and waits only while too many transactions are under way. */
   async #publish(): Promise<void> {
-    this.#windowDue = false;
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-    if (this.#windowEvents === 0) return;
+    this.#window.close();
+    if (this.#window.isEmpty) return;
     while (this.#inFlight >= inFlightMax && this.#failure === undefined) await this.#wake.wait();
     if (this.#failure !== undefined) return;
-    this.#window.countEvents(this.#windowEvents);
-    this.#windowEvents = 0;
-    const merged = this.#window.mergedCount;
-    const updates = this.#window.take();
-    this.counts.merged[0]! += merged;
-    this.counts.published[0]! += this.#windowEmitted - merged;
-    this.#windowEmitted = 0;
+    const content = this.#window.take(this.counts);
     this.#inFlight++;
     const [consumed, receivedMs] = [[...this.#consumed], [...this.#receivedMs]];
-    this.#output!
-      .commit({
-        updates,
-        quarantined: this.#quarantined.take(),
-        inputs: this.#positions(),
-        counters: snapshotOf(this.counts),
-      })
-      .then(
-        ({ last }) => {
-          this.#parts.downstream.published(last.offset);
-          this.#published = consumed;
-          this.#inFlight--;
-          this.#wake.ring();
-          if (this.#sides.length > 0) void this.#forgetBefore(consumed, receivedMs);
-        },
-        (error: unknown) => {
-          this.#inFlight--;
-          this.#fail(error);
-        },
-      );
+    this.#output!.commit({ ...content, inputs: this.#positions(), counters: snapshotOf(this.counts) }).then(
+      ({ last }) => {
+        this.#parts.downstream.published(last.offset);
+        this.#published = consumed;
+        this.#inFlight--;
+        this.#wake.ring();
+        if (this.#sides.length > 0) void this.#forgetBefore(consumed, receivedMs);
+      },
+      (error: unknown) => {
+        this.#inFlight--;
+        this.#fail(error);
+      },
+    );
   }
 
   #positions(): Position[] {
@@ -377,31 +256,10 @@ export class JobAttempt {
     const { event, log, clock } = this.#parts;
     if (event.id === undefined) return;
     const dedup = createEventDedup(event.dedupHorizonMs);
-    this.#dedup = dedup;
+    this.#processor.dedup = dedup;
     const consumed = consumedEvents({ log, clock, event, consumed: this.#consumed, signal: this.#closing.signal });
     for await (const frame of consumed) {
-      for (let i = 0; i < frame.count; i++) await this.#rememberId(frame, i, dedup);
+      for (let i = 0; i < frame.count; i++) await this.#processor.remember(frame, i, dedup);
     }
   }
-
-  async #rememberId(frame: RecordFrame, i: number, dedup: EventDedup): Promise<void> {
-    const schemaId = schemaIdOf(frame, i);
-    let { bytes } = frame.values;
-    let start = frame.values.starts[i]! + framingBytes;
-    let end = frame.values.starts[i + 1]!;
-    if (schemaId < 0) return;
-    if (schemaId !== this.#parts.schemaId) {
-      if (!this.#conversions.has(schemaId)) await this.#loadConversion(schemaId);
-      const converted = this.#convert(schemaId, bytes, start, end);
-      if (converted === undefined) return;
-      [bytes, start, end] = [converted, 0, converted.length];
-    }
-    const job = this.#job;
-    if (job.read(bytes, start, end, frame.timestampMs) !== mapped || job.found.idStart < 0) return;
-    dedup.isRepeat(bytes, job.found.idStart, job.found.idEnd, frame.timestampMs);
-  }
-}
-
-function schemaIdOf(frame: RecordFrame, i: number): number {
-  return schemaIdAt(frame.values.bytes, frame.values.starts[i]!, frame.values.starts[i + 1]!);
 }

@@ -1,0 +1,141 @@
+// Takes the events of a frame through a job's compiled plan into its window, and counts what became of each. Hot path: runs per event.
+import type { RecordFrame } from "../../log/port.ts";
+import type { EventDedup } from "../operators/event-dedup.ts";
+import type { CompiledJob } from "../plan/compiled-job.ts";
+import { duplicate, filtered, malformedRecord, mapped } from "../plan/result.ts";
+import { framingBytes, schemaIdAt, type Convert, type FindConversion } from "./framing.ts";
+import type { Counts } from "./job-counters.ts";
+import type { JobWindow } from "./job-window.ts";
+
+export interface EventProcessorOptions {
+  readonly job: CompiledJob;
+  readonly window: JobWindow;
+  /** Id of the event's own schema; records of other ids are converted. */
+  readonly schemaId: number;
+  readonly conversion: FindConversion;
+}
+
+/** The window's fullness is looked at once in so many records. */
+const fullnessMask = 63;
+
+export class EventProcessor {
+  /** Set before the first event. */
+  counts!: Counts;
+  dedup: EventDedup | undefined;
+  readonly #options: EventProcessorOptions;
+  readonly #conversions = new Map<number, Convert>();
+
+  constructor(options: EventProcessorOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Processes records of the frame from the `first` on, those behind `consumed` offsets, until the window is full or a record needs a conversion that is not
+   * loaded. Returns the index at which it stopped.
+   */
+  process(frame: RecordFrame, first: number, consumed: number): number {
+    const { bytes, starts } = frame.values;
+    const { schemaId: ownId, window } = this.#options;
+    let i = first;
+    for (; i < frame.count; i++) {
+      const offset = offsetOf(frame, i);
+      if (offset <= consumed) continue;
+      const start = starts[i]!;
+      const end = starts[i + 1]!;
+      const schemaId = schemaIdAt(bytes, start, end);
+      let result: number;
+      if (schemaId === ownId) result = this.#run(bytes, start + framingBytes, end, frame.timestampMs);
+      else if (schemaId < 0) result = malformedRecord;
+      else if (this.#conversions.has(schemaId)) result = this.#runForeign(frame, i);
+      else break;
+      this.#count(result, frame, i, offset);
+      if ((i & fullnessMask) === fullnessMask && window.isFull) return i + 1;
+    }
+    return i;
+  }
+
+  /** Loads what record `i` needs. A schema that cannot be resolved is remembered as such; a registry that cannot say now rejects. */
+  async prepare(frame: RecordFrame, i: number): Promise<void> {
+    const schemaId = schemaIdOf(frame, i);
+    this.#conversions.set(schemaId, await this.#options.conversion(schemaId));
+  }
+
+  /** Takes the id of an event that was processed before this attempt as seen. */
+  async remember(frame: RecordFrame, i: number, dedup: EventDedup): Promise<void> {
+    const schemaId = schemaIdOf(frame, i);
+    if (schemaId < 0) return;
+    const { job } = this.#options;
+    let { bytes } = frame.values;
+    let start = frame.values.starts[i]! + framingBytes;
+    let end = frame.values.starts[i + 1]!;
+    if (schemaId !== this.#options.schemaId) {
+      if (!this.#conversions.has(schemaId)) await this.prepare(frame, i);
+      const converted = this.#converted(frame, i);
+      if (converted === undefined) return;
+      [bytes, start, end] = [converted, 0, converted.length];
+    }
+    if (job.read(bytes, start, end, frame.timestampMs) !== mapped || job.found.idStart < 0) return;
+    dedup.isRepeat(bytes, job.found.idStart, job.found.idEnd, frame.timestampMs);
+  }
+
+  /** The record as the event's own schema writes it; undefined when it cannot be read. */
+  #converted(frame: RecordFrame, i: number): Uint8Array | undefined {
+    const { bytes, starts } = frame.values;
+    try {
+      return this.#conversions.get(schemaIdOf(frame, i))?.(bytes.subarray(starts[i]! + framingBytes, starts[i + 1]));
+    } catch {
+      return undefined;
+    }
+  }
+
+  #run(bytes: Uint8Array, start: number, end: number, receivedMs: number): number {
+    const { job, window } = this.#options;
+    const read = job.read(bytes, start, end, receivedMs);
+    if (read !== mapped) return read;
+    const { dedup } = this;
+    if (dedup !== undefined && job.found.idStart >= 0) {
+      if (dedup.isRepeat(bytes, job.found.idStart, job.found.idEnd, receivedMs)) return duplicate;
+    }
+    return job.emit(window.sink);
+  }
+
+  #runForeign(frame: RecordFrame, i: number): number {
+    const record = this.#converted(frame, i);
+    return record === undefined ? malformedRecord : this.#run(record, 0, record.length, frame.timestampMs);
+  }
+
+  #count(result: number, frame: RecordFrame, i: number, offset: number): void {
+    const { counts } = this;
+    const { partition } = frame;
+    const { job, window } = this.#options;
+    window.count(result === mapped ? job.counts.emitted : 0);
+    counts.received[partition]!++;
+    if (result === mapped) {
+      counts.mapped[partition]!++;
+      counts.emitted[partition]! += job.counts.emitted;
+      counts.skipped[partition]! += job.counts.skipped;
+    } else if (result === filtered) counts.filtered[partition]!++;
+    else if (result === duplicate) counts.deduplicated[partition]!++;
+    else {
+      counts.quarantined[partition]!++;
+      window.quarantine(frame, i, offset, result, this.#explain(result, frame, i));
+    }
+    job.counts.emitted = 0;
+    job.counts.skipped = 0;
+  }
+
+  #explain(result: number, frame: RecordFrame, i: number): string {
+    const schemaId = schemaIdOf(frame, i);
+    if (schemaId < 0) return "The record is not framed: it does not begin with 0 and a schema id.";
+    if (schemaId === this.#options.schemaId || result !== malformedRecord) return this.#options.job.explain(result);
+    return `The record, written with schema ${schemaId}, cannot be read as the event's own schema.`;
+  }
+}
+
+export function offsetOf(frame: RecordFrame, i: number): number {
+  return frame.firstOffset + (frame.offsets === undefined ? i : frame.offsets[i]!);
+}
+
+function schemaIdOf(frame: RecordFrame, i: number): number {
+  return schemaIdAt(frame.values.bytes, frame.values.starts[i]!, frame.values.starts[i + 1]!);
+}
