@@ -6,6 +6,7 @@ import { topicsOf, typeTopicsOf } from "../../src/compose/topics.ts";
 import type { Clock, Timers } from "../../src/core/clock.ts";
 import type { RdgError } from "../../src/core/errors.ts";
 import { resolveSettings } from "../../src/core/settings.ts";
+import type { Turns } from "../../src/core/turns.ts";
 import type { Graph } from "../../src/index.ts";
 import type { EmbeddedLog } from "../../src/log/embedded/log.ts";
 import type { GraphModel } from "../../src/model/definition.ts";
@@ -23,6 +24,7 @@ export interface LineParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly timers: Timers;
+  readonly turns: Turns;
   readonly settings?: Partial<EmbeddedSettings>;
   /** Called when serving cannot go on. */
   readonly onFailure?: (error: unknown) => void;
@@ -39,7 +41,7 @@ const logger = createLogger("silent");
 
 /** Catches up with the log and starts the jobs. */
 export async function openLine(parts: LineParts): Promise<Line> {
-  const { graph, log, store, clock, timers } = parts;
+  const { graph, log, store, clock, timers, turns } = parts;
   const settings = { ...resolveSettings(embeddedSettings, {}).values, ...parts.settings };
   await log.ensureTopics(topicsOf(graph.model));
   const pipeline = await assemblePipeline({ graph, settings, clock, timers, logger }, log, keptOpen(parts.registry));
@@ -59,6 +61,7 @@ export async function openLine(parts: LineParts): Promise<Line> {
     model: graph.model,
     store,
     clock,
+    turns,
     waitFor: (positions, timeoutMs) => feeder.waitFor(positions, timeoutMs),
     continuationKey: new Uint8Array(32),
   });

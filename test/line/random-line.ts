@@ -136,7 +136,7 @@ export class RandomLine {
         this.#ids.set(subject.slice(0, -"-value".length), id);
       }
       this.#store = store;
-      return openLine({ graph, log, registry: this.#registry, store, clock: time, timers: time });
+      return openLine({ graph, log, registry: this.#registry, store, clock: time, timers: time, turns: time });
     };
     this.#line = await this.#time.until(opening(), "opening");
   }

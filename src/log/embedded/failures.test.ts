@@ -180,6 +180,20 @@ test("topics whose files could not be created or opened are there after another 
   for (const { name } of await log.topics()) if (name !== hits.name) expect(await valuesOf(log, name)).toEqual(["a"]);
 });
 
+test("what a failed attempt has left of a topic is durable before the log says that the topic is there", async () => {
+  const folder = "/log/records/events.other/0";
+  let left = 1;
+  let undurable: number | undefined;
+  on.disk.fault = ({ name, path: at }) => {
+    if (name === "rename" && at === "/log/metadata") undurable = on.disk.folder(folder).history.length;
+    return name === "syncFolder" && at === folder && left-- > 0 ? { error: "EIO" } : undefined;
+  };
+  const other = { ...hits, name: "events.other" };
+  expect(await failure(log.ensureTopics([other]))).toMatchObject({ kind: "unavailable" });
+  await log.ensureTopics([other]);
+  expect(undurable).toBe(0);
+});
+
 test("a disk that writes a few bytes at a time stores everything", async () => {
   on.disk.fault = ({ name }) => (name === "write" ? { writtenBytes: 7 } : undefined);
   await appendEach(log, ["a".repeat(100), "b"]);

@@ -58,6 +58,7 @@ export class Streams {
       });
     }
     if (segments.length === 0) await this.#createStream(this.#journalIdentity, new JournalContent().snapshot());
+    else await fileSystem.syncFolder(this.#journalIdentity.folder);
   }
 
   async openJournal(): Promise<Journal> {
@@ -84,11 +85,14 @@ export class Streams {
     for (let partition = 0; partition < topic.partitions; partition++) {
       const identity = this.#partitionIdentity(topic.name, partition);
       const names = await fileSystem.list(identity.folder);
-      if (names.some((name) => name.endsWith(segmentSuffix))) continue;
-      await this.#createStream(identity, new RecordContent(topic.name, partition, this.keyBudget).snapshot(0));
+      const content = new RecordContent(topic.name, partition, this.keyBudget);
+      // What an attempt before has left has its name, but perhaps not durably.
+      if (names.some((name) => name.endsWith(segmentSuffix))) await fileSystem.syncFolder(identity.folder);
+      else await this.#createStream(identity, content.snapshot(0));
     }
     await fileSystem.syncFolder(`${this.#folder}/records/${topic.name}`);
     await fileSystem.syncFolder(`${this.#folder}/records`);
+    await fileSystem.syncFolder(this.#folder);
   }
 
   async openTopic(topic: TopicSettings): Promise<void> {
