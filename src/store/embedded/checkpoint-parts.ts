@@ -1,5 +1,6 @@
 // What a checkpoint consists of: every page list of the graph under a stable name, and the little state beside the pages as plain data.
 import type { GraphModel } from "../../model/definition.ts";
+import { canonicalJson } from "../../model/fingerprint.ts";
 import type { AppliedState } from "./applied.ts";
 import type { Arena, ArenaState } from "./arena.ts";
 import type { ElementType } from "./element-type.ts";
@@ -80,7 +81,7 @@ function restoreType(type: Tabled, arenas: readonly Arena[], state: TypeState): 
 
 /** Everything of the definition that decides where things lie, as text: pages fit a graph exactly when these are equal. */
 export function layoutOf(model: GraphModel): string {
-  return JSON.stringify({
+  return canonicalJson({
     format: layoutFormat,
     nodes: model.nodes.map((node) => [node.name, rowLayoutOf(node, listsOf(model, node).length), listsOf(model, node)]),
     edges: model.edges.map((edge) => [edge.name, edge.from, edge.to, rowLayoutOf(edge, 0)]),

@@ -6,6 +6,7 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemTimers } from "../../core/clock.ts";
 import { RdgError } from "../../core/errors.ts";
+import type { Turns } from "../../core/turns.ts";
 import type { Filter, FilterTarget, PropertyValue } from "../../model/filter.ts";
 import type { Update } from "../../model/update/element.ts";
 import { referenceStore } from "../../testing/reference-store.ts";
@@ -21,6 +22,7 @@ import {
   shownBy,
   TestClock,
   upsertEdge,
+  upsertNode,
 } from "../conformance-graph.ts";
 import type { Direction, Store } from "../port.ts";
 import { openEmbeddedStore } from "./open.ts";
@@ -71,6 +73,44 @@ test("the graph is what the updates mean, and agrees with itself", async () => {
     }),
     { numRuns: 300 },
   );
+});
+
+test("between the slices of a frame every element is whole: readers may look at any of them", async () => {
+  const clock = new TestClock();
+  const options = {
+    folder: join(folder, String(opened++)),
+    model: conformanceGraph,
+    clock,
+    timers: systemTimers,
+    settings,
+  };
+  // Time passes with every look at the clock, so work gives way as often as it can; each time, the store is proved.
+  clock.monotonicMs = () => clock.monotonic++;
+  let proofs = 0;
+  let isProving = false;
+  const turns: Turns = {
+    async next() {
+      if (isProving) return;
+      isProving = true;
+      expect(await differencesOf(store)).toEqual([]);
+      proofs++;
+      isProving = false;
+    },
+  };
+  const store = await openEmbeddedStore({ ...options, turns });
+  const updates = Array.from({ length: 900 }, (_, i): Update[] => [
+    upsertNode("person", `p${i}`, baseMs + (i % 7), { name: `n${i}` }),
+    upsertEdge("knows", "hub", `p${i}`, baseMs + ((i * 31) % 50), { times: 1 }),
+    upsertEdge("knows", `p${i}`, "hub", baseMs + i),
+  ]).flat();
+  await store.apply(frameOf(0, updates));
+  const again = updates.map((update) => ({ ...update, timeMs: baseMs + (update.timeMs % 60) }));
+  await store.apply(
+    frameOf(1, [...again, { kind: "node", type: "person", id: "p7", timeMs: baseMs + 100, operation: "remove" }]),
+  );
+  expect(proofs).toBeGreaterThan(9);
+  await store.purge();
+  await store.close();
 });
 
 test("lists are the reference store's, in the same order, whatever their length", async () => {

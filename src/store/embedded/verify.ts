@@ -76,8 +76,11 @@ function verifyList(edges: EdgeType, lists: AdjacencyLists, node: number): strin
 function* verifyEdge(type: EdgeType, row: number): Generator<Difference> {
   const from = type.rows.word(row, fromAt);
   const to = type.rows.word(row, toAt);
-  const element = `${type.from.id(from)} -> ${type.to.id(to)}`;
-  const difference = (what: string): Difference => ({ type: type.model.name, element, what });
+  const difference = (what: string): Difference => ({
+    type: type.model.name,
+    element: `${type.from.id(from)} -> ${type.to.id(to)}`,
+    what,
+  });
   if (type.find(from, to) !== row) yield difference("is not found by its ends");
   if (!type.isListed(row)) return;
   const lastMs = type.rows.lastSeenMs(row);
