@@ -11,6 +11,8 @@ export default defineConfig({
     exclude: ["test/cluster/**", "**/node_modules/**"],
     pool: "forks",
     maxWorkers: 2,
+    // Only then: it is loaded for every test file.
+    setupFiles: process.env["FUZZ_SEED"] === undefined ? [] : ["test/fuzz/setup.ts"],
     execArgv: ["--conditions=rdg-source"],
     testTimeout: 30_000,
     hookTimeout: 30_000,

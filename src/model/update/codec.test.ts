@@ -2,9 +2,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { arbitraryBatch, bytesColumnOf, everyColumnBatch } from "../../../test/update-algebra/batches.ts";
+import { decodeGarbage } from "../../../test/update-algebra/garbage.ts";
 import { RdgError } from "../../core/errors.ts";
 import { seededRandom } from "../../core/random.ts";
-import type { BytesColumn, PropertyColumn } from "./batch.ts";
 import { decodeUpdateBatch, encodeUpdateBatch } from "./codec.ts";
 
 const golden = new URL("../../../test/golden/update-batch/every-column.v1.bin", import.meta.url);
@@ -68,32 +68,6 @@ describe("the packed update batch", () => {
     expect(() => decodeUpdateBatch(packed, 1000)).toThrow(/more data than a batch may hold/);
   });
 });
-
-/** Decoding may refuse as corrupt or yield some batch: never another error, never a column that is shorter than its rows. */
-function decodeGarbage(bytes: Uint8Array): void {
-  try {
-    const batch = decodeUpdateBatch(bytes, 64 * 1024 * 1024);
-    for (const rows of [...batch.nodes, ...batch.edges]) {
-      const whole = rows.lastSeenMs.length === rows.count && rows.firstSeenMs.length === rows.count;
-      if (!whole || !rows.properties.every((property) => isWhole(property, rows.count)))
-        expect.fail("a column is short");
-    }
-  } catch (error) {
-    if (!(error instanceof RdgError) || !["update_batch_damaged", "update_batch_version"].includes(error.code))
-      throw error;
-  }
-}
-
-function isWhole(property: PropertyColumn | undefined, count: number): boolean {
-  if (property === undefined) return true;
-  if (property.form === "bytes") return isWholeBytes(property.values, count);
-  if (property.form !== "set") return property.values.length === count;
-  return property.starts.length === count + 1 && isWholeBytes(property.items, property.starts[count]!);
-}
-
-function isWholeBytes({ bytes, starts }: BytesColumn, count: number): boolean {
-  return starts.length === count + 1 && starts[count]! <= bytes.length;
-}
 
 describe("a damaged packed batch", () => {
   const packed = encodeUpdateBatch(everyColumnBatch);
