@@ -3,6 +3,7 @@
 // A reference is a u32: the page in its high 16 bits, the block's place in units of 8 bytes in its low 16 bits; 0 is no block. Sizes up to 128 bytes have a
 // class per 8 bytes, larger ones four classes per doubling, so at most a fifth of a block is unused; all powers of two are classes. A block larger than a page has a
 // page of its own. Who owns a block knows its size and gives it when it frees it.
+import { assert } from "../../core/errors.ts";
 import type { Epoch } from "./pages.ts";
 import { PageList } from "./pages.ts";
 
@@ -11,6 +12,8 @@ export const arenaPageBytes = 1 << 19;
 export const pageShift = 16;
 export const unitMask = 0xffff;
 const firstPageBytes = 4096;
+/** Fewer than the high 16 bits of a reference could name, so that none reads as `freeRow`. */
+const pagesMax = 65_535;
 const classCount = 64;
 const unitsOfClass = Uint32Array.from({ length: classCount }, (_, sizeClass) => unitsOf(sizeClass));
 
@@ -130,6 +133,7 @@ export class Arena {
       if (unitsOfClass[sizeClass]! > left) sizeClass--;
       this.#link(this.#cut(unitsOfClass[sizeClass]!), sizeClass);
     }
+    assert(this.pages.length < pagesMax, "The ids, values or lists of one type take more than 32 GB.");
     const first = this.pages.length === 0;
     this.#page = this.pages.add(first ? firstPageBytes : arenaPageBytes);
     this.#unit = first ? 1 : 0;
@@ -138,6 +142,7 @@ export class Arena {
   #allocateLarge(sizeBytes: number): number {
     this.usedBytes += sizeBytes;
     if (this.#page < 0) this.#nextPage();
+    assert(this.pages.length < pagesMax, "The ids, values or lists of one type take more than 32 GB.");
     const page = this.#freePages.pop() ?? this.pages.add(0);
     this.pages.resize(page, sizeBytes);
     return (page << pageShift) >>> 0;

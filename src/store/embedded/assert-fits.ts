@@ -10,6 +10,9 @@ import {
   type UpdateBatch,
 } from "../../model/update/batch.ts";
 
+/** docs/SEMANTICS.md, section 6. */
+const idBytesMax = 1024;
+
 /** @throws RdgError corrupt, `batch_contradicts_model` */
 export function assertFits(model: GraphModel, batch: UpdateBatch, place: string): void {
   const fail = (what: string): never => {
@@ -26,7 +29,8 @@ export function assertFits(model: GraphModel, batch: UpdateBatch, place: string)
     if (nodes[columns.type] !== undefined) fail(`has node type "${type.name}" twice`);
     nodes[columns.type] = columns;
     checkElements(type.name, type.properties, columns, fail);
-    if (!isDense(columns.ids, columns.count)) fail(`has ids of "${type.name}" that do not cover its rows`);
+    if (!areIds(columns.ids, columns.count))
+      fail(`has ids of "${type.name}" that do not cover its rows, or are too long`);
   }
   for (const columns of batch.edges) {
     const type = model.edges[columns.type];
@@ -79,6 +83,15 @@ function covers(column: PropertyColumn, count: number): boolean {
   if (column.form === "bytes") return isDense(column.values, count);
   if (column.form !== "number" && column.exact !== undefined && column.exact.length < count) return false;
   return column.values.length >= count;
+}
+
+function areIds(ids: BytesColumn, count: number): boolean {
+  if (!isDense(ids, count)) return false;
+  for (let i = 0; i < count; i++) {
+    const length = ids.starts[i + 1]! - ids.starts[i]!;
+    if (length === 0 || length > idBytesMax) return false;
+  }
+  return true;
 }
 
 function isDense({ bytes, starts }: BytesColumn, count: number): boolean {

@@ -22,9 +22,15 @@ export interface Restored {
 
 /**
  * The graph of the newest intact checkpoint, or an empty one. `notice` is told of what had to be passed over.
- * @throws RdgError corrupt: `checkpoint_damaged` when there are checkpoints and none is intact, `checkpoint_format_unknown`
+ * @param rebuilds whether a graph without an intact checkpoint begins empty
+ * @throws RdgError corrupt: `checkpoint_damaged` when there are checkpoints, none is intact and it does not, `checkpoint_format_unknown`
  */
-export async function restore(folder: string, model: GraphModel, notice: (error: RdgError) => void): Promise<Restored> {
+export async function restore(
+  folder: string,
+  model: GraphModel,
+  notice: (error: RdgError) => void,
+  rebuilds: boolean,
+): Promise<Restored> {
   await mkdir(folder, { recursive: true });
   const numbers = await completeCheckpoints(folder);
   const newest = numbers[0] ?? 0;
@@ -43,7 +49,7 @@ export async function restore(folder: string, model: GraphModel, notice: (error:
       failure = error;
     }
   }
-  if (failure !== undefined) throw failure;
+  if (failure !== undefined && !rebuilds) throw failure;
   return { ...empty(model), newest };
 }
 

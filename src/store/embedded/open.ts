@@ -16,11 +16,13 @@ export interface EmbeddedStoreOptions {
   readonly settings: EmbeddedStoreSettings;
   /** Told of what the store got over by itself: a damaged checkpoint passed over, one of another definition, one that could not be written. */
   readonly notice?: (error: RdgError) => void;
+  /** Whether the log reaches back to the first transaction: then the store begins empty when no checkpoint is intact. */
+  readonly rebuilds?: boolean;
 }
 
-/** @throws RdgError corrupt: `checkpoint_damaged` when there are checkpoints and none is intact, `checkpoint_format_unknown` */
+/** @throws RdgError corrupt: `checkpoint_damaged` when there are checkpoints, none is intact and the log cannot replace them, `checkpoint_format_unknown` */
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
   const { folder, model, clock, timers, turns = systemTurns, settings, notice = () => undefined } = options;
-  const restored = await restore(folder, model, notice);
+  const restored = await restore(folder, model, notice, options.rebuilds ?? false);
   return new EmbeddedStore({ folder, restored, clock, timers, turns, settings, notice });
 }

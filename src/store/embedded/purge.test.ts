@@ -277,6 +277,13 @@ test("a batch that contradicts the definition is refused as corrupt, before anyt
       ],
     },
     { ...batch, nodes: [{ ...batch.nodes[0]!, count: 2 }, batch.nodes[1]!] },
+    {
+      ...batch,
+      nodes: [
+        { ...batch.nodes[0]!, ids: { bytes: new Uint8Array(1025), starts: new Uint32Array([0, 1025]) } },
+        batch.nodes[1]!,
+      ],
+    },
   ];
   for (const updates of bad) {
     await expect(store.apply({ ...good, updates: () => updates })).rejects.toMatchObject({

@@ -23,6 +23,7 @@ import type { EdgeType } from "./edge-type.ts";
 import type { ElementType } from "./element-type.ts";
 import { compileFilter, type EdgeTest } from "./filter.ts";
 import type { Graph } from "./graph.ts";
+import type { NodeType } from "./node-type.ts";
 import type { Slab } from "./slab.ts";
 
 const batchMax = 100;
@@ -48,10 +49,7 @@ export class EmbeddedReader implements StoreReader {
   async find(type: number, ids: readonly string[]): Promise<Int32Array> {
     this.#assertOpen();
     const nodes = this.#graph.nodes[type]!;
-    return Int32Array.from(ids, (id) => {
-      const bytes = Buffer.from(id);
-      return nodes.find(bytes, 0, bytes.length);
-    });
+    return Int32Array.from(ids, (id) => rowOfId(nodes, id));
   }
 
   id(type: number, reference: number): string {
@@ -68,7 +66,7 @@ export class EmbeddedReader implements StoreReader {
     const lastSeenMs = this.#slab.doubles(length);
     for (let i = 0; i < length; i++) {
       const row = references[i]!;
-      if (!nodes.isVisible(row, nowMs)) continue;
+      if (row < 0 || !nodes.isVisible(row, nowMs)) continue;
       visible[i] = 1;
       firstSeenMs[i] = nodes.rows.firstSeenMs(row);
       lastSeenMs[i] = nodes.rows.lastSeenMs(row);
@@ -96,10 +94,8 @@ export class EmbeddedReader implements StoreReader {
   async edge({ edge, from, to, select }: EdgeRequest): Promise<EdgeRow | undefined> {
     this.#assertOpen();
     const edges = this.#graph.edges[edge]!;
-    const fromBytes = Buffer.from(from);
-    const toBytes = Buffer.from(to);
-    const fromRow = edges.from.find(fromBytes, 0, fromBytes.length);
-    const toRow = edges.to.find(toBytes, 0, toBytes.length);
+    const fromRow = rowOfId(edges.from, from);
+    const toRow = rowOfId(edges.to, to);
     const row = fromRow < 0 || toRow < 0 ? -1 : edges.find(fromRow, toRow);
     if (row < 0 || !edges.isSeen(row, this.#clock.now())) return undefined;
     return elementRow(edges, row, select);
@@ -110,7 +106,9 @@ export class EmbeddedReader implements StoreReader {
     const edges = this.#graph.edges[edge]!;
     const lists = direction === "out" ? edges.out : edges.in;
     const nowMs = this.#clock.now();
-    return Array.from(references, (node) => degreeOf(lists, edges, node, nowMs, scanMax));
+    return Array.from(references, (node) =>
+      node < 0 ? { count: 0, exact: true } : degreeOf(lists, edges, node, nowMs, scanMax),
+    );
   }
 
   close(): void {
@@ -171,6 +169,7 @@ class Scan {
   /** The next batch; undefined when the walk should give way before it goes on. */
   next(): AdjacencyBatch | undefined {
     const { limit, scanMax } = this.#request;
+    if (this.#node < 0) return this.#batch("complete");
     this.#sinceMs = Math.max(this.#unexpiredMs, this.#lists.nodes.rows.removedAtMs(this.#node) + 1);
     const walk = this.#lists.walk(this.#node, this.#countLeft());
     const turnEnd = this.#scanned + turnScans;
@@ -231,6 +230,13 @@ class Scan {
     if (end === undefined) return batch;
     return end === "complete" || this.#after === undefined ? { ...batch, end } : { ...batch, end, cursor: this.#after };
   }
+}
+
+/** The row of the id, or -1. An id with a lone surrogate is nobody's, though its bytes would read as another's. */
+function rowOfId(nodes: NodeType, id: string): number {
+  if (!id.isWellFormed()) return -1;
+  const bytes = Buffer.from(id);
+  return nodes.find(bytes, 0, bytes.length);
 }
 
 /** One property of these rows; rows that are not visible have none. Column by column, so that the processor waits for many rows at once. */

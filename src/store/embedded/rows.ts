@@ -1,6 +1,7 @@
+// The rows of one node or edge type: fixed places in pages of numbers, with free rows reused. Hot path.
+import { assert } from "../../core/errors.ts";
 import type { Epoch } from "./pages.ts";
 import { PageList } from "./pages.ts";
-// The rows of one node or edge type: fixed places in pages of numbers, with free rows reused. Hot path.
 import { firstSeenAt, lastSeenAt, type RowLayout } from "./row-layout.ts";
 
 /** A page holds 2^13 rows. */
@@ -132,7 +133,7 @@ export class Rows {
   }
 
   #append(): number {
-    if (this.count >= rowsMax) throw new RangeError("A type has more rows than lists can refer to.");
+    assert(this.count < rowsMax, "A type has more elements than its lists can refer to.");
     const row = this.count++;
     const page = row >>> rowShift;
     const rowBytes = this.stride * 8;
