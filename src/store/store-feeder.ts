@@ -1,7 +1,7 @@
 // Applies the transactions of the jobs to a store in order, and tells who waits for a position.
 import type { Timers } from "../core/clock.ts";
 import { RdgError } from "../core/errors.ts";
-import type { LogReader } from "../log/port.ts";
+import type { LogReader, PartitionBounds } from "../log/port.ts";
 import type { Position } from "../model/position.ts";
 import type { Store } from "./port.ts";
 
@@ -57,25 +57,34 @@ export class StoreFeeder {
     return this.#applied;
   }
 
-  /** Applies everything that is in the log now, then goes on in the background. Resolves early when the store refuses to take more. */
+  /**
+   * Applies everything that is in the log now, then goes on in the background. Resolves early when the store refuses to take more.
+   * @throws RdgError corrupt: the log lacks what the store needs to go on, or what it needs to catch up is damaged
+   */
   async start(): Promise<void> {
     const { log, store } = this.#options;
     const { sources, inputs } = await store.applied();
     this.#applied = Math.max(-1, ...sources.values());
     this.#options.onApplied(this.#applied);
     for (const { topic, partition, offset } of inputs) this.#inputs.set(`${topic}/${partition}`, offset);
-    const from = this.#applied + 1;
+    const bounds = (await log.bounds(this.#options.typeTopic))[0]!;
+    checkReach(this.#applied, bounds);
     const ready = new Promise<void>((resolve) => {
       this.#caughtUp = resolve;
     });
-    const last = (await log.bounds(this.#options.typeTopic))[0]!.next - 1;
-    if (from > last) this.#caughtUp();
+    const last = bounds.next - 1;
+    if (this.#applied >= last) this.#caughtUp();
+    let failure: { readonly error: unknown } | undefined;
     this.#running = this.#run(last).catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) this.#options.onFailure(error);
       this.#ended = true;
+      if (!this.#stop.signal.aborted) {
+        failure = { error };
+        this.#options.onFailure(error);
+      }
       this.#caughtUp();
     });
     await ready;
+    if (failure !== undefined) throw failure.error;
   }
 
   /** Resolves with true once the graph accounts for all positions (`events.*` positions, or positions of type topics), with false after `timeoutMs` or when given up. */
@@ -122,6 +131,7 @@ export class StoreFeeder {
 
   /** Applies everything that is in the log now, unless the store refuses to take more or the log cannot be read, and ends. */
   async finish(): Promise<void> {
+    if (this.#running === undefined) return await this.close();
     const last = (await this.#options.log.bounds(this.#options.typeTopic))[0]!.next - 1;
     while (this.#applied < last && this.#blocked === undefined && !this.#unreadable && !this.#ended) {
       await this.#options.timers.sleep(finishPollMs);
@@ -185,5 +195,21 @@ export class StoreFeeder {
         ? (this.#inputs.get(`${topic}/${partition}`) ?? -1) >= offset
         : this.#applied >= offset,
     );
+  }
+}
+
+/** Applying must go on exactly behind what is applied: a gap, and a second life of offsets that were applied before, would go unnoticed. */
+function checkReach(applied: number, { first, next }: PartitionBounds): void {
+  if (applied + 1 < first) {
+    const holds = applied < 0 ? "nothing" : `the transactions up to ${applied}`;
+    const message = `The store holds ${holds}, and the log begins at transaction ${first}: those between are gone.`;
+    const hint = "Restore the data folder from a copy, or begin with an empty one and send the events again.";
+    throw new RdgError("corrupt", "transactions_missing", message, { place: `journal@${applied + 1}`, hint });
+  }
+  if (applied >= next) {
+    const message = `The store holds the transactions up to ${applied}, and the log ends before transaction ${next}: it has lost some.`;
+    const hint =
+      "Restore the data folder from a copy; or move the store's folder away: the graph is then rebuilt from what the log has.";
+    throw new RdgError("corrupt", "transactions_missing", message, { place: `journal@${next}`, hint });
   }
 }
