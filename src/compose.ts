@@ -1,15 +1,15 @@
 // The composition root: puts the embedded product together from its parts, and takes it apart again in the right order.
-import { join } from "node:path";
 import { createLogger } from "./compose/logger.ts";
 import { openPipeline, type PipelineParts } from "./compose/pipeline.ts";
 import { openRemotePipeline } from "./compose/remote-pipeline.ts";
-import { openScratch, openServing, openStore } from "./compose/serving.ts";
+import { openDataStore, openScratch, openServing, type Serving } from "./compose/serving.ts";
 import type { EmbeddedSettings } from "./compose/settings.ts";
 import { typeTopicsOf } from "./compose/topics.ts";
 import { systemClock, systemTimers } from "./core/clock.ts";
 import type { Graph } from "./index.ts";
 import type { Verification } from "./observe/port.ts";
 import { verifyAgainstLog } from "./observe/store-verification.ts";
+import type { EmbeddedStore } from "./store/embedded/store.ts";
 import { StoreFeeder } from "./store/store-feeder.ts";
 
 export { embeddedSettings, type EmbeddedSettings } from "./compose/settings.ts";
@@ -38,27 +38,32 @@ export async function startEmbedded(graph: Graph, settings: EmbeddedSettings, gr
     graphFile === undefined
       ? await openPipeline({ graph, settings, ...ports })
       : await openRemotePipeline({ graphFile, settings }, fail);
+  let serving: Serving | undefined;
+  const close = (): Promise<void> =>
+    allOf([() => serving?.closeServer(), () => pipeline.finish(), () => serving?.closeStore(), () => pipeline.close()]);
   try {
-    const serving = await openServing({ graph, settings, pipeline, ...ports, onFailure: fail });
-    const close = async (): Promise<void> => {
-      await serving.closeServer();
-      await pipeline.finish();
-      await serving.closeStore();
-      await pipeline.close();
-    };
-    try {
-      const { url } = await serving.listen();
-      const ready = serving.start();
-      ready.catch(fail);
-      return { url, ready, failed, close };
-    } catch (error) {
-      await close();
-      throw error;
-    }
+    serving = await openServing({ graph, settings, pipeline, ...ports, onFailure: fail });
+    const { url } = await serving.listen();
+    const ready = serving.start();
+    ready.catch(fail);
+    return { url, ready, failed, close };
   } catch (error) {
-    await pipeline.close();
+    await close().catch(() => undefined);
     throw error;
   }
+}
+
+/** Takes every step, also after one has failed: locks and threads must end. @throws what the first failing one threw */
+async function allOf(steps: readonly (() => Promise<void> | undefined)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
 }
 
 /** Proves the store of a data folder that no process uses. */
@@ -66,9 +71,10 @@ export async function verifyStore(graph: Graph, settings: EmbeddedSettings): Pro
   const ports = { clock: systemClock, timers: systemTimers, logger: createLogger(settings["log.level"]) };
   const pipeline = await openPipeline({ graph, settings, ...ports });
   const { model } = pipeline;
-  const store = await openStore(model, settings, join(settings.data, "store"), ports);
   const [typeTopic] = typeTopicsOf(model);
+  let store: EmbeddedStore | undefined;
   try {
+    store = await openDataStore(pipeline, settings, ports);
     const feeder = new StoreFeeder({
       log: pipeline.log,
       store,
@@ -89,7 +95,6 @@ export async function verifyStore(graph: Graph, settings: EmbeddedSettings): Pro
       openScratch: () => openScratch(model, settings, ports),
     });
   } finally {
-    await store.close();
-    await pipeline.close();
+    await allOf([() => store?.close(), () => pipeline.close()]);
   }
 }

@@ -19,15 +19,24 @@ export function addDevCommand(program: Command, finish: Finish): void {
     const [graph, { values }] = await Promise.all([loadGraph(file), settingsOf(options)]);
     const stopped = nextSignal();
     const running = await startEmbedded(graph, values, findGraphFile(file));
-    if ((await Promise.race([stopped, running.ready])) === undefined) {
+    // A start that fails is told by `failed`.
+    const ready = running.ready.then(
+      () => true,
+      () => false,
+    );
+    if ((await Promise.race([stopped, ready])) === true) {
       if (options["json"] === true) print(JSON.stringify({ url: running.url, data: values.data, pid: process.pid }));
       else announce(graph.model.name, running.url, values.data);
     }
     const cause = await Promise.race([stopped, running.failed]);
     if (typeof cause === "string") say(`${cause}: finishing what was accepted (press Ctrl-C again to stop at once)`);
     void nextSignal().then(() => process.exit(exitCodes.failure));
-    await running.close();
-    if (typeof cause === "string") return finish(exitCodes.ok);
+    if (typeof cause === "string") {
+      await running.close();
+      return finish(exitCodes.ok);
+    }
+    // The cause is what to tell, not what else cannot go on because of it.
+    await running.close().catch(() => undefined);
     throw cause;
   });
 }

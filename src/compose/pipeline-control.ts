@@ -24,6 +24,10 @@ export interface PipelineStatus {
   readonly sideInputs: readonly SideInputStatus[];
   readonly gateway: GatewayStatistics;
   readonly log: EmbeddedLogStatistics;
+  /** Transactions that the store has not applied, and the bound at which jobs wait for it. */
+  readonly backlog: Backlog["fill"];
+  /** Bytes of events that running jobs have not processed, and the bound at which events are refused. */
+  readonly lag: { readonly bytes: number; readonly bytesMax: number };
   /** Why events are refused, while they are. */
   readonly refusing: string | undefined;
 }
@@ -87,12 +91,15 @@ export class PipelineControl {
       sideInputs: sideInputs.status(),
       gateway: gateway.statistics(),
       log: log.statistics(),
+      backlog: this.#parts.backlog.fill,
+      lag: { bytes: await this.#lagBytes(), bytesMax: this.#parts.settings["gateway.lag"] },
       refusing: this.#refusal?.message,
     };
   }
 
   async stop(how: "drain" | "now"): Promise<void> {
     this.#stopping.abort();
+    this.#parts.backlog.end();
     await Promise.all([...this.#runners.values()].map((runner) => runner.stop(how)));
     await this.#parts.sideInputs.close();
   }

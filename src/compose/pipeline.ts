@@ -1,5 +1,4 @@
 // The half of RDG that takes events in and turns them into updates: log, registry, gateway and jobs, wired together.
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock, Timers } from "../core/clock.ts";
 import { describeError } from "../core/errors.ts";
@@ -19,6 +18,7 @@ import type { GraphModel, JobModel } from "../model/definition.ts";
 import { openEmbeddedRegistry } from "../schemas/embedded/registry.ts";
 import type { RegisteredSchema, SchemaRegistry } from "../schemas/port.ts";
 import { conversionsTo } from "./conversions.ts";
+import { makeDataFolder } from "./data-folder.ts";
 import { alignWithFolder } from "./definition-file.ts";
 import type { Logger } from "./logger.ts";
 import { PipelineControl } from "./pipeline-control.ts";
@@ -56,7 +56,7 @@ export interface Pipeline extends PipelineParts {
 /** Opens the data folder and starts nothing yet: `control.start()` does. */
 export async function openPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { settings, clock, timers } = options;
-  await mkdir(settings.data, { recursive: true, mode: 0o700 });
+  await makeDataFolder(settings.data);
   const log = await openEmbeddedLog({
     folder: join(settings.data, "log"),
     clock,

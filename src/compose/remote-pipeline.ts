@@ -18,7 +18,9 @@ export async function openRemotePipeline(
   const worker = new Worker(new URL("./pipeline-worker.ts", import.meta.url), { workerData: data });
   const remote = new RemoteThread(worker);
   let closing = false;
+  let isLost = false;
   const lost = (cause: unknown): void => {
+    isLost = true;
     const error = new RdgError("internal", "pipeline_lost", `The pipeline's thread ended: ${String(cause)}`, { cause });
     remote.close(error);
     if (!closing) onLost(error);
@@ -44,8 +46,12 @@ export async function openRemotePipeline(
     control: remoteObject(remote, "control"),
     finish: () => remote.call("worker", "finish", []),
     async close() {
-      await remote.call("worker", "close", []);
-      await end();
+      if (isLost) return;
+      try {
+        await remote.call("worker", "close", []);
+      } finally {
+        await end();
+      }
     },
   };
 }

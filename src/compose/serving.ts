@@ -51,8 +51,8 @@ export interface Serving {
 export async function openServing(options: ServingOptions): Promise<Serving> {
   const { graph, settings, pipeline, clock, timers, logger } = options;
   const { model } = pipeline;
-  const store = await openStore(model, settings, join(settings.data, "store"), options);
   const [typeTopic] = typeTopicsOf(model);
+  const store = await openDataStore(pipeline, settings, options);
   const feeder = new StoreFeeder({
     log: pipeline.log,
     store,
@@ -155,22 +155,37 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
       await server.close();
     },
     async closeStore() {
-      await feeder.finish();
-      await store.close();
+      try {
+        await feeder.finish();
+      } finally {
+        await store.close();
+      }
     },
   };
 }
 
 type StorePorts = Pick<ServingOptions, "clock" | "timers" | "logger">;
 
-export function openStore(
+/** The store of the data folder. Without an intact checkpoint it is rebuilt, if the log has everything for that. */
+export async function openDataStore(
+  { model, log }: Pick<PipelineParts, "model" | "log">,
+  settings: EmbeddedSettings,
+  ports: StorePorts,
+): Promise<EmbeddedStore> {
+  const [bounds] = await log.bounds(typeTopicsOf(model)[0]!);
+  return openStore(model, settings, join(settings.data, "store"), ports, bounds!.first === 0);
+}
+
+function openStore(
   model: GraphModel,
   settings: EmbeddedSettings,
   folder: string,
   ports: StorePorts,
+  rebuilds: boolean,
 ): Promise<EmbeddedStore> {
   return openEmbeddedStore({
     folder,
+    rebuilds,
     model,
     clock: ports.clock,
     timers: ports.timers,
@@ -187,7 +202,13 @@ export async function openScratch(
   ports: StorePorts,
 ): Promise<EmbeddedStore> {
   const folder = await mkdtemp(join(tmpdir(), "rdg-verify-"));
-  const store = await openStore(model, { ...settings, "store.checkpoint": Number.MAX_SAFE_INTEGER }, folder, ports);
+  const store = await openStore(
+    model,
+    { ...settings, "store.checkpoint": Number.MAX_SAFE_INTEGER },
+    folder,
+    ports,
+    false,
+  );
   const close = store.close.bind(store);
   store.close = async () => {
     await close();

@@ -5,10 +5,16 @@ export class Backlog implements Downstream {
   readonly #transactionsMax: number;
   #published = -1;
   #applied = -1;
+  #isEnding = false;
   #waiting: (() => void)[] = [];
 
   constructor(transactionsMax: number) {
     this.#transactionsMax = transactionsMax;
+  }
+
+  /** Published and not applied yet; a little more than the bound may be, since transactions that are under way are not held up. */
+  get fill(): { readonly transactions: number; readonly transactionsMax: number } {
+    return { transactions: this.#published - this.#applied, transactionsMax: this.#transactionsMax };
   }
 
   published(offset: number): void {
@@ -17,14 +23,23 @@ export class Backlog implements Downstream {
 
   applied(offset: number): void {
     this.#applied = Math.max(this.#applied, offset);
-    if (this.#published - this.#applied > this.#transactionsMax / 2) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
+    if (this.#published - this.#applied <= this.#transactionsMax / 2) this.#release();
+  }
+
+  /** Nobody waits any more: jobs that are told to end must not wait for a store that takes nothing. */
+  end(): void {
+    this.#isEnding = true;
+    this.#release();
   }
 
   throttle(): Promise<void> | undefined {
-    if (this.#published - this.#applied <= this.#transactionsMax) return undefined;
+    if (this.#isEnding || this.#published - this.#applied <= this.#transactionsMax) return undefined;
     return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #release(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
   }
 }
