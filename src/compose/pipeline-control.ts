@@ -124,6 +124,7 @@ export class PipelineControl {
       // Where the log cannot say now, what was decided last holds on.
       const lagBytes = await this.#lagBytes().catch(() => undefined);
       if (lagBytes !== undefined) this.#admitWith(lagBytes, lagMax);
+      this.#admitInputs();
       await this.#parts.timers.sleep(admissionEveryMs, this.#stopping.signal).catch(() => undefined);
     }
   }
@@ -133,6 +134,16 @@ export class PipelineControl {
       const message = `The jobs are ${formatSize(lagBytes)} of events behind.`;
       this.#admit(this.#storeRefusal ?? new RdgError("overloaded", "jobs_behind", message, { retryAfterMs }));
     } else if (this.#refusal?.code === "jobs_behind" && lagBytes < lagMax / 2) this.#admit(this.#storeRefusal);
+  }
+
+  /** Rows of side inputs stay in memory for good, so there is nothing to wait for at the bound. */
+  #admitInputs(): void {
+    const { sideInputs, gateway, settings } = this.#parts;
+    const sizeBytes = sideInputs.status().reduce((sum, input) => sum + input.sizeBytes, 0);
+    if (sizeBytes <= settings["inputs.memory"]) return gateway.setInputsUnavailable(undefined);
+    const message = `The rows of side inputs take ${formatSize(sizeBytes)} of memory.`;
+    const hint = "Raise the setting inputs.memory and start again. Events go on.";
+    gateway.setInputsUnavailable(new RdgError("unavailable", "inputs_full", message, { hint, retryAfterMs }));
   }
 
   async #lagBytes(): Promise<number> {

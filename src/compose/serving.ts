@@ -6,14 +6,16 @@ import { Registry } from "prom-client";
 import type { Clock, Timers } from "../core/clock.ts";
 import { RdgError, describeError } from "../core/errors.ts";
 import { secretBytes } from "../core/random.ts";
+import { Slots } from "../core/slots.ts";
 import { systemTurns } from "../core/turns.ts";
 import type { Graph } from "../index.ts";
 import type { GraphModel } from "../model/definition.ts";
 import { formatPosition } from "../model/position.ts";
+import { registerMetrics, registerTraversalMetrics } from "../observe/metrics.ts";
 import type { Status, Verification } from "../observe/port.ts";
 import { verifyAgainstLog } from "../observe/store-verification.ts";
 import { openTopic } from "../observe/topic-reader.ts";
-import { createQueries } from "../query/queries.ts";
+import { createQueries, traversalsMax } from "../query/queries.ts";
 import { registerRegistryRoutes } from "../serve/registry-routes.ts";
 import { createServer } from "../serve/server.ts";
 import { type TopicOperations, topicRoutes } from "../serve/topic-routes.ts";
@@ -21,6 +23,7 @@ import { openEmbeddedStore } from "../store/embedded/open.ts";
 import type { EmbeddedStore } from "../store/embedded/store.ts";
 import { StoreFeeder } from "../store/store-feeder.ts";
 import type { Logger } from "./logger.ts";
+import { measure } from "./measures.ts";
 import type { PipelineParts } from "./pipeline.ts";
 import { recordViews } from "./record-views.ts";
 import type { EmbeddedSettings } from "./settings.ts";
@@ -110,6 +113,8 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
     };
   };
   const views = recordViews(model, pipeline.registry);
+  const metrics = new Registry();
+  const traversals = new Slots(traversalsMax);
   const queries = createQueries({
     model,
     store,
@@ -117,6 +122,8 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
     waitFor: (positions, timeoutMs, signal) => feeder.waitFor(positions, timeoutMs, signal),
     continuationKey: await continuationKey(settings.data),
     limits: { timeoutMsDefault: settings["serve.timeout"], timeoutMsMax: settings["serve.timeout"] },
+    slots: traversals,
+    observe: registerTraversalMetrics(metrics),
   });
   const server = createServer({
     model,
@@ -126,7 +133,7 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
     queries,
     status,
     readiness: () => (ready ? { ready } : { ready, reason: "The graph is catching up with the log." }),
-    metrics: new Registry(),
+    metrics,
     routes: [
       (app, { otherBodies }) => registerRegistryRoutes(app, pipeline.registry, otherBodies),
       (app, { streams }) => {
@@ -143,6 +150,8 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
       bytesInFlightMax: settings["gateway.inFlight"],
     },
   });
+  const measured = { pipeline, store, feeder, server, traversals, settings, clock, startedMs, typeTopic: typeTopic! };
+  registerMetrics(metrics, () => measure({ ...measured, ready }));
   return {
     listen: () => server.listen(),
     async start() {

@@ -30,6 +30,12 @@ export const embeddedSettings = {
     default: "",
     description: "Merge window of all jobs, such as 250ms or 0s, instead of what the definition says.",
   },
+  "inputs.memory": {
+    kind: "size",
+    default: 512_000_000,
+    min: 1000,
+    description: "Memory for the rows of all side inputs; at it, rows are refused with 503 and events go on.",
+  },
   "jobs.paused": { kind: "text", default: "", description: "Events, separated by commas, whose jobs do not run." },
   "store.memory": {
     kind: "size",

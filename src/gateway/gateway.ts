@@ -48,12 +48,16 @@ export interface GatewayOptions {
 export interface ControlledGateway extends Gateway {
   /** Until called with undefined, every request is refused with this error (kind `unavailable` or `overloaded`): the store's memory or the disk is full, jobs lag behind. */
   setUnavailable(error: RdgError | undefined): void;
+  /** The same for rows of side inputs only. */
+  setInputsUnavailable(error: RdgError | undefined): void;
   statistics(): GatewayStatistics;
 }
 
 export interface GatewayStatistics {
   readonly inFlightRequests: number;
+  readonly inFlightRequestsMax: number;
   readonly inFlightBytes: number;
+  readonly inFlightBytesMax: number;
   /** Requests refused because a bound was reached, or while unavailable. */
   readonly refusedRequests: number;
   readonly targets: readonly TargetStatistics[];
@@ -75,6 +79,7 @@ class LogGateway implements ControlledGateway {
   readonly #targets: ReadonlyMap<string, Target>;
   readonly #producer: Producer;
   #unavailable: RdgError | undefined;
+  #inputsUnavailable: RdgError | undefined;
   #inFlightBytes = 0;
   #inFlightRequests = 0;
   #refusedRequests = 0;
@@ -112,10 +117,16 @@ class LogGateway implements ControlledGateway {
     this.#unavailable = error;
   }
 
+  setInputsUnavailable(error: RdgError | undefined): void {
+    this.#inputsUnavailable = error;
+  }
+
   statistics(): GatewayStatistics {
     return {
       inFlightRequests: this.#inFlightRequests,
+      inFlightRequestsMax: this.#settings.inFlightRequestsMax,
       inFlightBytes: this.#inFlightBytes,
+      inFlightBytesMax: this.#settings.inFlightBytesMax,
       refusedRequests: this.#refusedRequests,
       targets: [...this.#targets.values()].map((target) => target.statistics()),
     };
@@ -149,9 +160,10 @@ class LogGateway implements ControlledGateway {
       );
     }
     if (idempotencyKey !== undefined) checkIdempotencyKey(idempotencyKey);
-    if (this.#unavailable !== undefined) {
+    const refusal = this.#unavailable ?? (target.kind === "input" ? this.#inputsUnavailable : undefined);
+    if (refusal !== undefined) {
       this.#refusedRequests += 1;
-      throw this.#unavailable;
+      throw refusal;
     }
     // A single request is always taken, however the bounds are set.
     const full = this.#inFlightBytes + body.length > inFlightBytesMax || this.#inFlightRequests >= inFlightRequestsMax;

@@ -47,6 +47,8 @@ export interface JobStatus {
     readonly bytes: number;
     readonly bytesMax: number;
   };
+  /** Ids of events that are remembered to drop repeats; missing where the event has none. */
+  readonly dedup?: { readonly count: number; readonly countMax: number };
 }
 
 export interface TopicQuery {

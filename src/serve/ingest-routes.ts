@@ -38,9 +38,9 @@ type Wanted = Omit<ProduceRequest, "body">;
 
 export function ingestRoutes(app: FastifyInstance, options: IngestOptions): void {
   const { gateway, clock, admission } = options;
-  const refusal = new StandingRefusal(clock);
   const wanted = new WeakMap<FastifyRequest, Wanted>();
   for (const kind of ["event", "input"] as const) {
+    const refusal = new StandingRefusal(clock);
     const names = options.model[kind === "event" ? "events" : "sideInputs"].map(({ name }) => name);
     app.register(async (scope) => {
       scope.addHook<Route>("onRequest", (request, _reply, done) => {

@@ -4,7 +4,7 @@ import { Wake } from "../../core/wake.ts";
 import type { JobOutput, Log, RecordFrame } from "../../log/port.ts";
 import type { EventModel, GraphModel, JobModel } from "../../model/definition.ts";
 import type { Position } from "../../model/position.ts";
-import { createEventDedup } from "../operators/event-dedup.ts";
+import { createEventDedup, type EventDedup } from "../operators/event-dedup.ts";
 import type { CompiledJob } from "../plan/compiled-job.ts";
 import { consumedEvents } from "./consumed-events.ts";
 import { EventProcessor, offsetOf } from "./event-processor.ts";
@@ -87,6 +87,13 @@ export class JobAttempt {
     return this.#window.sizeBytes;
   }
   /** The offset behind what is published. */
+  /** Event ids that are remembered, where the event has one. */
+  get dedupIds(): { readonly count: number; readonly countMax: number } | undefined {
+    const all = [this.#processor.dedup ?? []].flat();
+    if (all.length === 0) return undefined;
+    const sum = (pick: (dedup: EventDedup) => number): number => all.reduce((total, each) => total + pick(each), 0);
+    return { count: sum(({ idCount }) => idCount), countMax: sum(({ idCountMax }) => idCountMax) };
+  }
   nextOffset(partition: number): number {
     return (this.#published[partition] ?? -1) + 1;
   }

@@ -35,6 +35,8 @@ export interface RunningJobStatus {
     readonly bytes: number;
     readonly bytesMax: number;
   };
+  /** Ids of events that are remembered to drop repeats; missing where the event has none. */
+  readonly dedup?: { readonly count: number; readonly countMax: number };
 }
 
 const retryFirstMs = 100;
@@ -114,6 +116,7 @@ export class JobRunner {
     const lagRecords = bounds.reduce((sum, { partition, first, next }) => {
       return sum + next - Math.max(first, this.#attempt?.nextOffset(partition) ?? first);
     }, 0);
+    const dedup = this.#attempt?.dedupIds;
     return {
       event: event.name,
       state: this.#state,
@@ -127,6 +130,7 @@ export class JobRunner {
         bytes: this.#attempt?.windowBytes ?? 0,
         bytesMax: job.settings.windowBytesMax,
       },
+      ...(dedup === undefined ? {} : { dedup }),
     };
   }
 

@@ -50,6 +50,11 @@ export interface EmbeddedLogStatistics {
   readonly syncs: number;
   readonly sizeBytes: number;
   readonly idempotencyKeys: number;
+  /** Of `queuedBytes` and `tailBytes` of each partition, of those of the journal, and of `idempotencyKeys`. */
+  readonly bounds: Pick<
+    EmbeddedLogSettings,
+    "queueBytesMax" | "tailBytesMax" | "journalTailBytesMax" | "idempotencyKeysMax"
+  >;
   /** What was cut off when the log was opened, because a crash had torn it. */
   readonly cuts: readonly Cut[];
   /** Why the last maintenance failed; undefined when it did not. */
@@ -205,6 +210,7 @@ class SegmentLog implements EmbeddedLog {
   }
 
   statistics(): EmbeddedLogStatistics {
+    const { queueBytesMax, tailBytesMax, journalTailBytesMax, idempotencyKeysMax } = this.#streams.parts.settings;
     const partitions = this.#streams.all().map(({ stream }) => ({
       topic: stream.identity.name,
       partition: stream.identity.partition,
@@ -221,6 +227,7 @@ class SegmentLog implements EmbeddedLog {
       syncs: sum((file) => file.syncs),
       sizeBytes: sum((file) => file.sizeBytes),
       idempotencyKeys: this.#streams.keyBudget.used,
+      bounds: { queueBytesMax, tailBytesMax, journalTailBytesMax, idempotencyKeysMax },
       cuts: this.#streams.cuts,
       maintenanceFailure: this.#maintenance.failure,
     };
