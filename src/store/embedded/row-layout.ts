@@ -2,8 +2,8 @@
 //
 //   double 0    words 0 and 1: a node's id (block in the id arena) and the number of edges that hold the node; an edge's from and to (rows of nodes)
 //   double 1, 2 firstSeen, lastSeen in ms; +Infinity and -Infinity before the first upsert
+//   words       states, 2 bits per register and counter; a node's list heads, two words per edge type and direction; per property: block of the value (bytes, set)
 //   doubles     per property: value (number), low and high word (int64, counter); own time (last, first)
-//   words       per property: block of the value (bytes, set); a node's list heads, two words per edge type and direction; states, 2 bits per register and counter
 //
 // A free row has 0xffffffff in word 0 and the next free row + 1 in word 1. Times of removal are rare and lie beside the rows (rows.ts).
 import type { EdgeModel, GraphModel, NodeModel, PropertyModel } from "../../model/definition.ts";
@@ -50,25 +50,24 @@ export function listsOf(model: GraphModel, node: NodeModel): readonly ListOfNode
   ]);
 }
 
+/** What is read of nearly every row comes first, so that it shares a cache line with the times. */
 export function rowLayoutOf(model: NodeModel | EdgeModel, lists: number): RowLayout {
-  let doubles = headerDoubles;
-  const double = (): number => doubles++;
-  const inDoubles = model.properties.map((property) => {
-    const form = propertyFormOf(property);
-    const at = form === "number" || form === "int64" || form === "counter" ? double() : -1;
-    const timeAt = property.merge === "last" || property.merge === "first" ? double() : -1;
-    return { model: property, form, at, timeAt };
-  });
-  let words = doubles * 2;
+  const forms = model.properties.map(propertyFormOf);
+  let words = headerDoubles * 2;
+  const statesAt = words;
+  words += Math.ceil(forms.filter((form) => form !== "set").length / 16);
   const headsAt = Array.from({ length: lists }, (_, i) => words + 2 * i);
   words += 2 * lists;
-  const inWords = inDoubles.map((slot) => (slot.at >= 0 ? slot : { ...slot, at: words++ }));
+  const wordAt = forms.map((form) => (form === "bytes" || form === "set" ? words++ : -1));
+  let doubles = Math.ceil(words / 2);
   let states = 0;
-  const properties = inWords.map((slot) => {
-    if (slot.form === "set") return { ...slot, stateAt: -1, stateShift: 0 };
+  const properties = model.properties.map((property, i): PropertyLayout => {
+    const form = forms[i]!;
+    const at = wordAt[i]! >= 0 ? wordAt[i]! : doubles++;
+    const timeAt = property.merge === "last" || property.merge === "first" ? doubles++ : -1;
+    if (form === "set") return { model: property, form, at, timeAt, stateAt: -1, stateShift: 0 };
     const bit = 2 * states++;
-    return { ...slot, stateAt: words + (bit >>> 5), stateShift: bit & 31 };
+    return { model: property, form, at, timeAt, stateAt: statesAt + (bit >>> 5), stateShift: bit & 31 };
   });
-  words += Math.ceil(states / 16);
-  return { strideDoubles: Math.ceil(words / 2), properties, headsAt };
+  return { strideDoubles: doubles, properties, headsAt };
 }
