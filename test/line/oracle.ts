@@ -81,7 +81,7 @@ export interface Expected {
   readonly counts: ReadonlyMap<string, readonly ExpectedCounts[]>;
 }
 
-/** What the jobs make of the events. A repeated id is taken to be in the partition of the first. */
+/** What the jobs make of the events. */
 export function expectedOf(model: GraphModel, { events, rows }: Stored): Expected {
   const updates: Update[] = [];
   const counts = new Map<string, readonly ExpectedCounts[]>();

@@ -53,16 +53,21 @@ export class Clients {
     if (sent.answer !== undefined) await this.#ask(sent, sent.answer);
   }
 
+  /** One after the other: the versions of few rows. */
   async rows(step: Extract<Step, { kind: "rows" }>, number: number): Promise<void> {
     const random = seededRandom(step.seed);
-    const records = Array.from({ length: step.count }, (_, i): SentRecord => {
-      const title = this.#titles[random.below(this.#titles.length)]!;
-      const json = random.below(5) === 0 ? { $delete: title } : { title, name: `${title} ${number}.${i}` };
-      return { id: `${number}.${i}`, json };
-    });
-    const sent: Sent = { target: { kind: "input", name: "titles" }, manner: "keyed", records };
-    this.sent.push(sent);
-    await this.#send(sent, `rows ${number}`, random);
+    for (let i = 0; i < step.count; i++) {
+      const records = Array.from({ length: 1 + random.below(2) }, (_, k) => this.#row(`${number}.${i}.${k}`, random));
+      const sent: Sent = { target: { kind: "input", name: "titles" }, manner: "keyed", records };
+      this.sent.push(sent);
+      await this.#send(sent, `rows ${number}.${i}`, random);
+      await this.#world.sleep(random.below(400));
+    }
+  }
+
+  #row(id: string, random: Random): SentRecord {
+    const title = this.#titles[random.below(this.#titles.length)]!;
+    return { id, json: random.below(5) === 0 ? { $delete: title } : { title, name: `${title} ${id}` } };
   }
 
   #event(event: "play" | "leave", id: string, random: Random): SentRecord {
@@ -100,13 +105,14 @@ export class Clients {
     const isKeyless = sent.manner === "ids" || sent.manner === "twice";
     const untilMs = this.#world.monotonicMs() + (isKeyless ? this.#story.graph.horizonMs / 2 : Infinity);
     let again = 2;
+    const againMs = Math.min(10_000, Math.ceil(this.#story.graph.horizonMs / 3));
     for (;;) {
       const up = await this.#server.whenUp();
       if (this.#world.monotonicMs() >= untilMs) return;
       const waitMs = await this.#trySend(up, sent, request);
       if (sent.manner === "once" || (sent.answer !== undefined && sent.manner !== "twice")) return;
       if (sent.answer !== undefined && again-- === 0) return;
-      await this.#world.sleep(sent.answer === undefined ? waitMs + random.below(50) : random.below(10_000));
+      await this.#world.sleep(sent.answer === undefined ? waitMs + random.below(50) : random.below(againMs));
     }
   }
 

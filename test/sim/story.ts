@@ -49,7 +49,8 @@ const lengthMs = 12_000;
 /** How far a clock is set: less than events may be from the future. */
 export const jumpMaxMs = 120_000;
 
-export function storyOf(seed: number): Story {
+/** The story of a seed, or only these steps of it. */
+export function storyOf(seed: number, kept?: readonly number[]): Story {
   const random = seededRandom(seed);
   const pick = <T>(from: readonly T[]): T => from[random.below(from.length)]!;
   const steps = Array.from({ length: 4 + random.below(28) }, () => randomStep(random, pick));
@@ -67,7 +68,7 @@ export function storyOf(seed: number): Story {
     delayMs: pick([0, 2, 20, 150]),
     memberCount: pick([1, 4, 12]),
     titleCount: 1 + random.below(3),
-    steps: steps.sort((a, b) => a.atMs - b.atMs),
+    steps: steps.sort((a, b) => a.atMs - b.atMs).filter((_, i) => kept?.includes(i) ?? true),
   };
 }
 
@@ -102,7 +103,7 @@ function randomStep(random: Random, pick: <T>(from: readonly T[]) => T): Step {
       return { ...base, kind, event, manner, count: 1 + random.below(pick([1, 4, 12])) };
     }
     case "rows":
-      return { ...base, kind, count: 1 + random.below(3) };
+      return { ...base, kind, count: 1 + random.below(6) };
     case "crash":
       return {
         ...base,

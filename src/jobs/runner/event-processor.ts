@@ -36,6 +36,7 @@ export class EventProcessor {
   process(frame: RecordFrame, first: number, consumed: number): number {
     const { bytes, starts } = frame.values;
     const { schemaId: ownId, window } = this.#options;
+    const { partition } = frame;
     let i = first;
     for (; i < frame.count; i++) {
       const offset = offsetOf(frame, i);
@@ -44,7 +45,7 @@ export class EventProcessor {
       const end = starts[i + 1]!;
       const schemaId = schemaIdAt(bytes, start, end);
       let result: number;
-      if (schemaId === ownId) result = this.#run(bytes, start + framingBytes, end, frame.timestampMs);
+      if (schemaId === ownId) result = this.#run(partition, bytes, start + framingBytes, end, frame.timestampMs);
       else if (schemaId < 0) result = malformedRecord;
       else if (this.#conversions.has(schemaId)) result = this.#runForeign(frame, i);
       else break;
@@ -75,7 +76,7 @@ export class EventProcessor {
       [bytes, start, end] = [converted, 0, converted.length];
     }
     if (job.read(bytes, start, end, frame.timestampMs) !== mapped || job.found.idStart < 0) return;
-    dedup.isRepeat(bytes, job.found.idStart, job.found.idEnd, frame.timestampMs);
+    dedup.isRepeat(frame.partition, bytes, job.found.idStart, job.found.idEnd, frame.timestampMs);
   }
 
   /** The record as the event's own schema writes it; undefined when it cannot be read. */
@@ -88,20 +89,21 @@ export class EventProcessor {
     }
   }
 
-  #run(bytes: Uint8Array, start: number, end: number, receivedMs: number): number {
+  #run(partition: number, bytes: Uint8Array, start: number, end: number, receivedMs: number): number {
     const { job, window } = this.#options;
     const read = job.read(bytes, start, end, receivedMs);
     if (read !== mapped) return read;
     const { dedup } = this;
     if (dedup !== undefined && job.found.idStart >= 0) {
-      if (dedup.isRepeat(bytes, job.found.idStart, job.found.idEnd, receivedMs)) return duplicate;
+      if (dedup.isRepeat(partition, bytes, job.found.idStart, job.found.idEnd, receivedMs)) return duplicate;
     }
     return job.emit(window.sink);
   }
 
   #runForeign(frame: RecordFrame, i: number): number {
     const record = this.#converted(frame, i);
-    return record === undefined ? malformedRecord : this.#run(record, 0, record.length, frame.timestampMs);
+    if (record === undefined) return malformedRecord;
+    return this.#run(frame.partition, record, 0, record.length, frame.timestampMs);
   }
 
   #count(result: number, frame: RecordFrame, i: number, offset: number): void {

@@ -86,7 +86,6 @@ export class JobAttempt {
   get windowBytes(): number {
     return this.#window.sizeBytes;
   }
-  /** The offset behind what is published. */
   /** Event ids that are remembered, where the event has one. */
   get dedupIds(): { readonly count: number; readonly countMax: number } | undefined {
     const all = [this.#processor.dedup ?? []].flat();
@@ -94,6 +93,7 @@ export class JobAttempt {
     const sum = (pick: (dedup: EventDedup) => number): number => all.reduce((total, each) => total + pick(each), 0);
     return { count: sum(({ idCount }) => idCount), countMax: sum(({ idCountMax }) => idCountMax) };
   }
+  /** The offset behind what is published. */
   nextOffset(partition: number): number {
     return (this.#published[partition] ?? -1) + 1;
   }
@@ -262,7 +262,7 @@ export class JobAttempt {
   async #rebuildDedup(): Promise<void> {
     const { event, log, clock } = this.#parts;
     if (event.id === undefined) return;
-    const dedup = createEventDedup(event.dedupHorizonMs);
+    const dedup = createEventDedup(event.dedupHorizonMs, event.partitions);
     this.#processor.dedup = dedup;
     const consumed = consumedEvents({ log, clock, event, consumed: this.#consumed, signal: this.#closing.signal });
     for await (const frame of consumed) {
