@@ -461,6 +461,17 @@ describe("bounds", () => {
     expect(await produce(order("c1"))).toMatchObject({ accepted: 1 });
   });
 
+  test("while there is no room for rows, rows are refused and events go on", async () => {
+    const full = new RdgError("unavailable", "inputs_full", "The rows take too much memory.", { retryAfterMs: 5000 });
+    gateway.setInputsUnavailable(full);
+    const row = { target: { kind: "input", name: model.sideInputs[0]!.name }, format: "json", partial: false } as const;
+    await expect(gateway.produce({ ...row, body: Buffer.from("{}") })).rejects.toBe(full);
+    expect(await produce(order("c1"))).toMatchObject({ accepted: 1 });
+    gateway.setInputsUnavailable(undefined);
+    await expect(gateway.produce({ ...row, body: Buffer.from("{}") })).rejects.toMatchObject({ code: "bad_records" });
+    expect(gateway.statistics().refusedRequests).toBe(1);
+  });
+
   test("closing waits for what is in flight and refuses what comes then", async () => {
     const inFlight = produce(order("c1"));
     const closed = gateway.close();
