@@ -39,8 +39,14 @@ export async function startEmbedded(graph: Graph, settings: EmbeddedSettings, gr
       ? await openPipeline({ graph, settings, ...ports })
       : await openRemotePipeline({ graphFile, settings }, fail);
   let serving: Serving | undefined;
+  let closed: Promise<void> | undefined;
   const close = (): Promise<void> =>
-    allOf([() => serving?.closeServer(), () => pipeline.finish(), () => serving?.closeStore(), () => pipeline.close()]);
+    (closed ??= allOf([
+      () => serving?.closeServer(),
+      () => pipeline.finish(),
+      () => serving?.closeStore(),
+      () => pipeline.close(),
+    ]));
   try {
     serving = await openServing({ graph, settings, pipeline, ...ports, onFailure: fail });
     const { url } = await serving.listen();

@@ -99,7 +99,6 @@ export class PipelineControl {
 
   async stop(how: "drain" | "now"): Promise<void> {
     this.#stopping.abort();
-    this.#parts.backlog.end();
     await Promise.all([...this.#runners.values()].map((runner) => runner.stop(how)));
     await this.#parts.sideInputs.close();
   }

@@ -18,6 +18,8 @@ import { queryRoutes } from "./query-routes.ts";
 import { measureRequests } from "./request-metrics.ts";
 import { type ServerSettings, defaultServerSettings } from "./settings.ts";
 
+const idleLookMs = 50;
+
 /** More routes on the same server: they have its guards and its way of telling errors, and their own content type parsers. */
 export type ServerRoutes = (app: FastifyInstance, bounds: ServerBounds) => void | Promise<void>;
 
@@ -218,9 +220,20 @@ async function listen(app: FastifyInstance, { host, port }: ServerSettings): Pro
 
 async function close(app: FastifyInstance, settings: ServerSettings, timers: Timers): Promise<void> {
   const cancel = timers.after(settings.closeTimeoutMs, () => app.server.closeAllConnections());
+  const closed = new AbortController();
+  void closeIdleConnections(app, timers, closed.signal);
   try {
     await app.close();
   } finally {
     cancel();
+    closed.abort();
+  }
+}
+
+/** A connection that has its last answer while the server closes would stay open for as long as its client likes. */
+async function closeIdleConnections(app: FastifyInstance, timers: Timers, closed: AbortSignal): Promise<void> {
+  while (!closed.aborted) {
+    await timers.sleep(idleLookMs, closed).catch(() => undefined);
+    app.server.closeIdleConnections();
   }
 }

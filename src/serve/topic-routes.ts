@@ -19,15 +19,23 @@ const recordsAhead = 2;
 
 /** @param admission bounds the readers at once */
 export function topicRoutes(app: FastifyInstance, operations: TopicOperations, admission: Admission): void {
+  const readers = new Set<AbortController>();
+  // Who follows a topic would keep the server from closing.
+  app.addHook("preClose", (done) => {
+    for (const reader of readers) reader.abort();
+    done();
+  });
   app.get<{ Params: { topic: string }; Querystring: Record<string, unknown> }>(
     "/v1/topics/:topic/records",
     async (request, reply) => {
       const query = topicQueryOf(request.params.topic, request.query);
       const left = new AbortController();
       const leave = admission.enter();
+      readers.add(left);
       reply.raw.once("close", () => {
         leave();
         left.abort();
+        readers.delete(left);
       });
       const records = await operations.openTopic(query, left.signal);
       reply.type("application/x-ndjson; charset=utf-8");

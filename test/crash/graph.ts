@@ -39,7 +39,7 @@ export const viewed = edge("viewed", user, page, {
 });
 export const opened = edge("opened", user, session, { ttl: "1h", properties: { views: t.counter() } });
 
-export const fromView = job(view, { window: "50ms" })
+export const fromView = job(view, { window: "50ms", windowKeys: 200 })
   .where((e) => e.bot.isAbsent())
   .enrich({ known: pages.by((e) => e.pageId) })
   .emit((e, { known }) => [

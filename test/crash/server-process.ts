@@ -6,11 +6,19 @@ import { fileURLToPath } from "node:url";
 const crashGraph = fileURLToPath(new URL("graph.ts", import.meta.url));
 const cli = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 
+export interface Ended {
+  readonly code: number | null;
+  /** What it wrote to stderr. */
+  readonly messages: string;
+}
+
 export class ServerProcess {
   readonly #data: string;
   readonly #graph: string;
   #child: ChildProcess | undefined;
   #url: string | undefined;
+  #messages = "";
+  #ended: Promise<Ended> | undefined;
 
   /** @param graph path of the definition */
   constructor(data: string, graph: string = crashGraph) {
@@ -21,6 +29,11 @@ export class ServerProcess {
   /** Of the process; undefined before the first start. */
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** How the process that was started last ends. */
+  get ended(): Promise<Ended> {
+    return this.#ended!;
   }
 
   /** Undefined while it is down. */
@@ -44,22 +57,34 @@ export class ServerProcess {
     ];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
-    let messages = "";
-    child.stderr.on("data", (chunk: Buffer) => (messages += chunk.toString("utf8")));
+    this.#messages = "";
+    child.stderr.on("data", (chunk: Buffer) => (this.#messages += chunk.toString("utf8")));
+    this.#ended = new Promise((resolve) => {
+      child.once("close", (code) => resolve({ code, messages: this.#messages }));
+    });
     for await (const line of createInterface({ input: child.stdout })) {
       this.#url = (JSON.parse(line) as { url: string }).url;
       return true;
     }
-    if (!child.killed) throw new Error(`The server ended by itself:\n${messages}`);
+    if (!child.killed) throw new Error(`The server ended by itself:\n${this.#messages}`);
     return false;
+  }
+
+  /** Resolves when it has written this to stderr. */
+  async said(text: RegExp): Promise<void> {
+    while (!text.test(this.#messages)) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  /** Sends a signal; resolves when the process is gone. */
+  stop(signal: NodeJS.Signals): Promise<Ended> {
+    this.#child!.kill(signal);
+    return this.#ended!;
   }
 
   async kill(signal: "SIGKILL" | "SIGTERM" = "SIGKILL"): Promise<void> {
     this.#url = undefined;
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-    child.kill(signal);
-    await ended;
+    await this.stop(signal);
   }
 }

@@ -5,7 +5,6 @@ export class Backlog implements Downstream {
   readonly #transactionsMax: number;
   #published = -1;
   #applied = -1;
-  #isEnding = false;
   #waiting: (() => void)[] = [];
 
   constructor(transactionsMax: number) {
@@ -23,23 +22,14 @@ export class Backlog implements Downstream {
 
   applied(offset: number): void {
     this.#applied = Math.max(this.#applied, offset);
-    if (this.#published - this.#applied <= this.#transactionsMax / 2) this.#release();
-  }
-
-  /** Nobody waits any more: jobs that are told to end must not wait for a store that takes nothing. */
-  end(): void {
-    this.#isEnding = true;
-    this.#release();
-  }
-
-  throttle(): Promise<void> | undefined {
-    if (this.#isEnding || this.#published - this.#applied <= this.#transactionsMax) return undefined;
-    return new Promise((resolve) => this.#waiting.push(resolve));
-  }
-
-  #release(): void {
+    if (this.#published - this.#applied > this.#transactionsMax / 2) return;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const resolve of waiting) resolve();
+  }
+
+  throttle(): Promise<void> | undefined {
+    if (this.#published - this.#applied <= this.#transactionsMax) return undefined;
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 }
