@@ -3,7 +3,7 @@
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { generatorDefaults } from "../examples/streaming/generator.ts";
 import type { PlaybackEvent } from "../examples/streaming/playback-event.ts";
 import { accountId, titleId } from "../examples/streaming/playback-event.ts";
@@ -50,7 +50,7 @@ const statements = {
 export async function measureSqlite(bodies: readonly Uint8Array[], eventsPerBody: number): Promise<SqliteFigures> {
   const folder = await mkdtemp(join(tmpdir(), "rdg-sqlite-"));
   const path = join(folder, "graph.db");
-  const database = new Database(path);
+  const database = new DatabaseSync(path);
   try {
     database.exec(schema);
     const before = process.cpuUsage();
@@ -74,19 +74,20 @@ export async function measureSqlite(bodies: readonly Uint8Array[], eventsPerBody
   }
 }
 
-type Prepared = Record<keyof typeof statements, Database.Statement>;
+type Prepared = Record<keyof typeof statements, StatementSync>;
 
 /** Ten bodies, as many events as a window of the job holds, to a transaction. */
-function load(database: Database.Database, bodies: readonly Uint8Array[]): void {
+function load(database: DatabaseSync, bodies: readonly Uint8Array[]): void {
   const prepared = Object.fromEntries(
     Object.entries(statements).map(([name, text]) => [name, database.prepare(text)]),
   ) as unknown as Prepared;
-  const transaction = database.transaction((group: readonly Uint8Array[]) => {
-    for (const body of group) {
+  for (let i = 0; i < bodies.length; i += 10) {
+    database.exec("BEGIN");
+    for (const body of bodies.slice(i, i + 10)) {
       for (const line of Buffer.from(body).toString("utf8").split("\n")) if (line !== "") insert(prepared, line);
     }
-  });
-  for (let i = 0; i < bodies.length; i += 10) transaction(bodies.slice(i, i + 10));
+    database.exec("COMMIT");
+  }
 }
 
 function insert(prepared: Prepared, line: string): void {
@@ -105,7 +106,7 @@ function insert(prepared: Prepared, line: string): void {
 }
 
 /** The questions of end-to-end.ts, answered as JSON text. */
-function traverse(database: Database.Database): SqliteFigures["traversalsMs"] {
+function traverse(database: DatabaseSync): SqliteFigures["traversalsMs"] {
   const since = Date.now() - 100 * 86_400_000;
   const oneHop = database.prepare(
     "SELECT b, first, last FROM uses WHERE a = ? AND last > ? ORDER BY last DESC LIMIT 100",
