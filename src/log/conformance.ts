@@ -284,6 +284,29 @@ export function logConformance(name: string, make: () => Promise<LogUnderTest>):
         expect(times.get("r5")!).toBeGreaterThan(times.get("r4")!);
       });
 
+      test("lets readers pass over what was received before a moment", async () => {
+        const producer = await log.producer("p");
+        for (const i of [0, 1, 2]) {
+          await producer.append(hits.name, i % 2, batchOf([`h${i}`]));
+          await producer.append(rows.name, 0, batchOf([`r${i}`], { keys: columnOf(["k"]) }));
+        }
+        const times = new Map<string, number>();
+        const textsSince = async (fromTimestampMs: number): Promise<string[]> => {
+          const found: string[] = [];
+          for await (const frame of log.read({ topics: [hits.name, rows.name], fromTimestampMs, until: [] })) {
+            for (const text of textsOf(frame)) times.set(text, frame.timestampMs);
+            found.push(...textsOf(frame));
+          }
+          return found.sort();
+        };
+        expect(await textsSince(0)).toEqual(["h0", "h1", "h2", "r0", "r1", "r2"]);
+        for (const again of [false, true]) {
+          if (again) log = await subject.crash(log);
+          expect(await textsSince(times.get("r1")!)).toEqual(["h2", "r1", "r2"]);
+          expect(await textsSince(times.get("r2")! + 1)).toEqual([]);
+        }
+      });
+
       test("who sees a record finds every compacted record of its time settled", async () => {
         const producer = await log.producer("p");
         const appends = Array.from({ length: 20 }, (_, i) =>

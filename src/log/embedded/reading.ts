@@ -99,15 +99,26 @@ abstract class StreamSource<Kept, Frame> implements Source<Frame> {
   }
 }
 
+/** What of a topic's partition is read: offsets, both inclusive, and nothing that was received before a moment. */
+export interface RecordRange {
+  readonly from: number;
+  readonly until: number;
+  readonly fromTimestampMs: number;
+}
+
 /** A partition of a record topic. */
 export class RecordSource extends StreamSource<RecordFrame, RecordFrame> {
   readonly #from: number;
   readonly #until: number;
+  readonly #fromTimestampMs: number;
 
-  constructor(stream: Stream<RecordFrame>, from: number, until: number) {
-    super(stream, from);
+  constructor(stream: Stream<RecordFrame>, { from, until, fromTimestampMs }: RecordRange) {
+    // Segments that end before the moment are not even opened.
+    const segment = stream.segments.find(({ content }) => content.lastMs >= fromTimestampMs) ?? stream.current;
+    super(stream, Math.max(from, segment.header.base));
     this.#from = from;
     this.#until = until;
+    this.#fromTimestampMs = fromTimestampMs;
   }
 
   get done(): boolean {
@@ -115,6 +126,7 @@ export class RecordSource extends StreamSource<RecordFrame, RecordFrame> {
   }
 
   protected view(frame: RecordFrame): RecordFrame | undefined {
+    if (frame.timestampMs < this.#fromTimestampMs) return undefined;
     return trimFrame(frame, this.#from, this.#until);
   }
 }
@@ -124,17 +136,19 @@ export class QuarantineSource extends StreamSource<Transaction, RecordFrame> {
   readonly #topic: string;
   readonly #from: number;
   readonly #until: number;
+  readonly #fromTimestampMs: number;
   readonly #committedNext: () => number;
   #next = 0;
 
   constructor(
     stream: Stream<Transaction>,
-    range: { topic: string; start: number; from: number; until: number; committedNext: () => number },
+    range: RecordRange & { topic: string; start: number; committedNext: () => number },
   ) {
     super(stream, range.start);
     this.#topic = range.topic;
     this.#from = range.from;
     this.#until = range.until;
+    this.#fromTimestampMs = range.fromTimestampMs;
     this.#committedNext = range.committedNext;
   }
 
@@ -147,6 +161,7 @@ export class QuarantineSource extends StreamSource<Transaction, RecordFrame> {
     const frame = quarantinedFrame(transaction, this.#topic);
     if (frame === undefined) return undefined;
     this.#next = frame.firstOffset + frame.count;
+    if (frame.timestampMs < this.#fromTimestampMs) return undefined;
     return trimFrame(frame, this.#from, this.#until);
   }
 }

@@ -72,7 +72,7 @@ export class TopicViews {
   }
 
   /** What a read is made of. Its ends are fixed now, its places in the streams are taken when it begins. */
-  sources({ topics, from, until }: ReadOptions): (() => Source<RecordFrame>)[] {
+  sources({ topics, from, until, fromTimestampMs = -Infinity }: ReadOptions): (() => Source<RecordFrame>)[] {
     return topics.flatMap((topic) => {
       if (this.#topic(topic).form === "updates") throw notRecords(topic);
       const range = (partition: number, next: number): { from: number; until: number } => ({
@@ -84,13 +84,13 @@ export class TopicViews {
         const committedNext = (): number => this.#journal.content.quarantined.get(topic) ?? 0;
         const wanted = range(0, committedNext());
         const start = this.#streams.quarantineSegment(topic, wanted.from);
-        const place = { topic, start, committedNext, ...wanted };
+        const place = { topic, start, committedNext, fromTimestampMs, ...wanted };
         sources.push(() => new QuarantineSource(this.#journal.stream, place));
       }
       if (this.#journal.content.quarantined.has(topic)) return sources;
       for (const [partition, { stream }] of this.#streams.partitions(topic).entries()) {
         const wanted = range(partition, stream.visible);
-        sources.push(() => new RecordSource(stream, wanted.from, wanted.until));
+        sources.push(() => new RecordSource(stream, { fromTimestampMs, ...wanted }));
       }
       return sources;
     });
