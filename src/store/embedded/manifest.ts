@@ -7,7 +7,7 @@ import { RdgError } from "../../core/errors.ts";
 import type { GraphState } from "./checkpoint-parts.ts";
 
 /** Raised when the manifest's shape or the order of pages changes. */
-export const checkpointFormat = 1;
+const checkpointFormat = 1;
 
 export interface PageTable {
   readonly name: string;
