@@ -60,8 +60,11 @@ export async function measure(parts: MeasuredParts): Promise<Measures> {
 }
 
 function httpQueues({ bounds }: HttpServer, connections: number): QueueFill[] {
-  const { eventBodies, otherBodies, answers, events, queries, waiters, streams } = bounds;
-  const bytes = (queue: string, { bytes: fill, bytesMax: max }: typeof answers): QueueFill => ({
+  const { eventBodies, otherBodies, answers, events, eventBytes, queries, waiters, streams } = bounds;
+  const bytes = (
+    queue: string,
+    { bytes: fill, bytesMax: max }: Pick<typeof answers, "bytes" | "bytesMax">,
+  ): QueueFill => ({
     queue,
     unit: "bytes",
     fill,
@@ -79,6 +82,7 @@ function httpQueues({ bounds }: HttpServer, connections: number): QueueFill[] {
     bytes("http_other_bodies", otherBodies),
     bytes("http_answers", answers),
     requests("http_events", events),
+    bytes("http_events", eventBytes),
     requests("http_queries", queries),
     requests("http_waiting_queries", waiters),
     { ...requests("http_topic_readers", streams), unit: "readers" },

@@ -148,6 +148,7 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
       port: settings.port,
       eventBytesMax: settings["gateway.body"],
       bytesInFlightMax: settings["gateway.inFlight"],
+      eventLatencyMs: settings["gateway.latency"],
     },
   });
   const measured = { pipeline, store, feeder, server, traversals, settings, clock, startedMs, typeTopic: typeTopic! };

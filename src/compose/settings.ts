@@ -19,6 +19,12 @@ export const embeddedSettings = {
     min: 1000,
     description: "Bytes of requests not yet durable; more are refused with 429.",
   },
+  "gateway.latency": {
+    kind: "duration",
+    default: 500,
+    min: 1,
+    description: "When events take longer than this to be durable, fewer are taken at once, and more refused with 429.",
+  },
   "gateway.lag": {
     kind: "size",
     default: 256_000_000,

@@ -44,8 +44,8 @@ export function keepOpenAfterRefusal(request: FastifyRequest, reply: FastifyRepl
 }
 
 /** 0 where the headers do not tell. */
-function declaredBytes(request: FastifyRequest): number {
-  return Number(request.headers["content-length"] ?? 0);
+export function declaredBytes({ headers }: Pick<FastifyRequest, "headers">): number {
+  return Number(headers["content-length"] ?? 0);
 }
 
 function checkEncoding(request: FastifyRequest): void {

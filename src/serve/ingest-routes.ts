@@ -6,9 +6,10 @@ import { didYouMean } from "../core/did-you-mean.ts";
 import { RdgError } from "../core/errors.ts";
 import type { Gateway, ProduceRequest, RecordFormat } from "../gateway/port.ts";
 import type { GraphModel } from "../model/definition.ts";
-import { takeBodies } from "./bodies.ts";
+import { declaredBytes, takeBodies } from "./bodies.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import { type Admission, comesTwice } from "./guards.ts";
+import type { LatencyLimit } from "./latency-limit.ts";
 
 const formats: ReadonlyMap<string, RecordFormat> = new Map([
   ["application/json", "json"],
@@ -27,6 +28,7 @@ export interface IngestOptions {
   readonly bytesMax: number;
   readonly bodies: ByteBudget;
   readonly admission: Admission;
+  readonly latencyLimit: LatencyLimit;
 }
 
 interface Route {
@@ -37,7 +39,7 @@ interface Route {
 type Wanted = Omit<ProduceRequest, "body">;
 
 export function ingestRoutes(app: FastifyInstance, options: IngestOptions): void {
-  const { gateway, clock, admission } = options;
+  const { gateway, clock, admission, latencyLimit } = options;
   const wanted = new WeakMap<FastifyRequest, Wanted>();
   for (const kind of ["event", "input"] as const) {
     const refusal = new StandingRefusal(clock);
@@ -47,6 +49,7 @@ export function ingestRoutes(app: FastifyInstance, options: IngestOptions): void
         try {
           wanted.set(request, wantedBy(request, kind, names));
           refusal.check();
+          latencyLimit.expect(declaredBytes(request));
         } catch (error) {
           return done(error as Error);
         }
@@ -57,10 +60,12 @@ export function ingestRoutes(app: FastifyInstance, options: IngestOptions): void
         const { body } = request;
         if (!(body instanceof Uint8Array)) throw unsupportedType();
         const produce = (): ReturnType<Gateway["produce"]> => gateway.produce({ ...wanted.get(request)!, body });
-        const answer = await admission.run(produce).catch((error: unknown) => {
-          refusal.note(error);
-          throw error;
-        });
+        const answer = await admission
+          .run(() => latencyLimit.run(body.length, produce))
+          .catch((error: unknown) => {
+            refusal.note(error);
+            throw error;
+          });
         const { accepted, positions, duplicate, rejected, rejectedCount } = answer;
         return json(reply, 202, {
           accepted,

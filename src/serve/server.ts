@@ -11,6 +11,7 @@ import { keepOpenAfterRefusal } from "./bodies.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { Admission, guardNames, overloaded } from "./guards.ts";
 import { ingestRoutes } from "./ingest-routes.ts";
+import { LatencyLimit } from "./latency-limit.ts";
 import { OpenRequests } from "./malformed.ts";
 import { type Readiness, operationRoutes } from "./operation-routes.ts";
 import { isOurFault, problemOf, problemType, retryAfterOf } from "./problems.ts";
@@ -32,6 +33,7 @@ export interface ServerBounds {
   /** Answers of queries, until they are taken. */
   readonly answers: ByteBudget;
   readonly events: Admission;
+  readonly eventBytes: LatencyLimit;
   readonly queries: Admission;
   readonly waiters: Admission;
   readonly streams: Admission;
@@ -94,8 +96,9 @@ export function createServer(options: ServerOptions): HttpServer {
   const { gateway, queries, model, clock } = options;
   // Each in its own scope: content type parsers differ.
   if (gateway) {
-    const own = { bytesMax: settings.eventBytesMax, bodies: bounds.eventBodies, admission: bounds.events };
-    void app.register(async (scope) => ingestRoutes(scope, { gateway, model, clock, ...own }));
+    const own = { bytesMax: settings.eventBytesMax, bodies: bounds.eventBodies };
+    const admissions = { admission: bounds.events, latencyLimit: bounds.eventBytes };
+    void app.register(async (scope) => ingestRoutes(scope, { gateway, model, clock, ...own, ...admissions }));
   }
   if (queries) {
     const own = { bytesMax: settings.queryBytesMax, bodies: bounds.otherBodies, answers: bounds.answers };
@@ -127,6 +130,12 @@ function boundsOf(settings: ServerSettings, clock: Clock): ServerBounds {
     otherBodies: budget(settings.otherBytesInFlightMax, "requests"),
     answers: budget(settings.answerBytesMax, "answers"),
     events: new Admission("requests with events", settings.eventsInFlightMax),
+    eventBytes: new LatencyLimit({
+      bytesMax: settings.bytesInFlightMax,
+      targetMs: settings.eventLatencyMs,
+      clock,
+      refusal: () => overloaded("More events are under way than are durable in time."),
+    }),
     queries: new Admission("queries", settings.queriesInFlightMax),
     waiters: new Admission("queries that wait for positions", settings.waitersMax),
     streams: new Admission("readers of topics", settings.streamsMax),

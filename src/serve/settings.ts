@@ -14,6 +14,8 @@ export interface ServerSettings {
   readonly bytesInFlightMax: number;
   /** Such requests whose bodies are there and which are worked on. */
   readonly eventsInFlightMax: number;
+  /** When such requests take longer than this to be durable, fewer bytes of them are taken at once. */
+  readonly eventLatencyMs: number;
   /** All other bodies, together. */
   readonly otherBytesInFlightMax: number;
   readonly queriesInFlightMax: number;
@@ -43,6 +45,7 @@ export const defaultServerSettings: ServerSettings = {
   queryBytesMax: 1_000_000,
   bytesInFlightMax: 64_000_000,
   eventsInFlightMax: 1024,
+  eventLatencyMs: 500,
   otherBytesInFlightMax: 64_000_000,
   queriesInFlightMax: 256,
   waitersMax: 256,

@@ -1,0 +1,166 @@
+// Three times the load that RDG can take, by callers that do not give way: memory, the latency of what is accepted and of queries, what the rest is told,
+// how much is still done, and that nothing accepted is lost. `node --conditions=rdg-source bench/overload.ts [--seconds 20] [--times 3]` prints JSON.
+import { readFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { PlaybackGenerator } from "../examples/streaming/generator.ts";
+import { accountId } from "../examples/streaming/playback-event.ts";
+import { bodiesOf, eventsPerBody } from "./bodies.ts";
+import { sendBodies } from "./http-load.ts";
+import { sendAtRate } from "./open-loop.ts";
+import { percentile } from "./percentile.ts";
+import { usageOf, usedBetween } from "./process-usage.ts";
+import { removeData, startStreamingServer, temporaryData, type StreamingServer } from "./streaming-server.ts";
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: "string", default: "20" },
+    times: { type: "string", default: "3" },
+    connections: { type: "string", default: "2000" },
+  },
+});
+const seconds = Number(values.seconds);
+const path = "/v1/events/playback";
+
+/** Events that the job has received since it first ran. */
+async function received(server: StreamingServer): Promise<number> {
+  const { jobs } = await server.status();
+  return jobs.find(({ event }) => event === "playback")!.counters["received"]!.reduce((sum, count) => sum + count, 0);
+}
+
+function residentBytes(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) * 1024;
+}
+
+/** Traversals one after the other until told to stop: their latencies. */
+async function probe(server: StreamingServer, running: () => boolean): Promise<Record<string, number>> {
+  const milliseconds: number[] = [];
+  for (let i = 0; running(); i++) {
+    const body = JSON.stringify({
+      from: { type: "account", ids: [accountId((i * 7919) % 200_000)] },
+      hops: [
+        { edge: "has_profile", limit: 50 },
+        { edge: "watched", order: "latest", limit: 50 },
+      ],
+    });
+    const startedMs = performance.now();
+    const headers = { "content-type": "application/json" };
+    const response = await fetch(new URL("/v1/traverse", server.url), { method: "POST", headers, body });
+    await response.text();
+    if (response.status !== 200) throw new Error(`A traversal was answered ${response.status}.`);
+    milliseconds.push(performance.now() - startedMs);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return percentiles(Float64Array.from(milliseconds).toSorted());
+}
+
+function percentiles(sorted: Float64Array): Record<string, number> {
+  const at = (share: number): number => Number((percentile(sorted, share) ?? 0).toFixed(1));
+  return { samples: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1) };
+}
+
+/** The greatest fill of every queue that was seen, as a share of its bound. */
+async function watchQueues(server: StreamingServer, running: () => boolean): Promise<Record<string, number>> {
+  const greatest: Record<string, number> = {};
+  while (running()) {
+    const text = await (await fetch(new URL("/metrics", server.url))).text();
+    const bounds = new Map(
+      [...text.matchAll(/^rdg_queue_max(\{.*\}) (.*)$/gm)].map(([, of, max]) => [of, Number(max)]),
+    );
+    for (const [, of, fill] of text.matchAll(/^rdg_queue_fill(\{.*\}) (.*)$/gm)) {
+      const share = Number((Number(fill) / bounds.get(of)!).toFixed(3));
+      const [, queue, which, unit] = /queue="(.*)",of="(.*)",unit="(.*)"/.exec(of!)!;
+      const name = [queue, which, unit].filter((part) => part !== "").join(" ");
+      if (share > (greatest[name] ?? 0.01)) greatest[name] = share;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  return greatest;
+}
+
+/** Resident memory second by second, and what of it is not the graph. */
+async function watchMemory(server: StreamingServer, running: () => boolean): Promise<Record<string, number[]>> {
+  const [resident, besidesGraph]: [number[], number[]] = [[], []];
+  while (running()) {
+    const { store } = await server.status();
+    const bytes = residentBytes(server.pid);
+    resident.push(Math.round(bytes / 1e6));
+    besidesGraph.push(Math.round((bytes - store.memoryBytes) / 1e6));
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+  return { resident, besidesGraph };
+}
+
+/** Runs `load` with the probes beside it; how much the job received meanwhile. */
+async function observed<T>(
+  server: StreamingServer,
+  load: () => Promise<T>,
+): Promise<{ result: T; figures: object; eventsPerSecond: number }> {
+  let isRunning = true;
+  const running = (): boolean => isRunning;
+  const [before, usage] = [await received(server), usageOf(server.pid)];
+  const startedMs = performance.now();
+  const watching = Promise.all([probe(server, running), watchQueues(server, running), watchMemory(server, running)]);
+  const result = await load();
+  const after = await received(server);
+  const wallSeconds = (performance.now() - startedMs) / 1000;
+  const used = usedBetween(usage, usageOf(server.pid));
+  isRunning = false;
+  const [traversalsMs, queuesMax, megabytes] = await watching;
+  const eventsPerSecond = Math.round((after - before) / wallSeconds);
+  const cpuCores = Number((used.cpuSeconds / wallSeconds).toFixed(2));
+  return { result, eventsPerSecond, figures: { eventsPerSecond, cpuCores, traversalsMs, megabytes, queuesMax } };
+}
+
+const data = await temporaryData();
+const server = await startStreamingServer(data);
+try {
+  const generator = new PlaybackGenerator({ startMs: Date.now() - 3_600_000 });
+  const bodies = bodiesOf(generator, 2_000_000);
+  let accepted = 0;
+  const closedLoop = async (count: number): Promise<void> => {
+    const load = await sendBodies(server.url, path, bodies.slice(0, count), 16);
+    accepted += load.accepted * eventsPerBody;
+  };
+  await closedLoop(600);
+  await server.settled();
+  const capacity = await observed(server, () => closedLoop(Math.min(bodies.length, 250 * seconds)));
+  await server.settled();
+  const requestsPerSecond = (Number(values.times) * capacity.eventsPerSecond) / eventsPerBody;
+  const overload = await observed(server, () =>
+    sendAtRate({
+      url: server.url,
+      path,
+      bodies,
+      requestsPerSecond,
+      seconds,
+      connectionsMax: Number(values.connections),
+    }),
+  );
+  accepted += (overload.result.statuses[202] ?? 0) * eventsPerBody;
+  const settleFromMs = performance.now();
+  await server.settled();
+  const settleSeconds = Number(((performance.now() - settleFromMs) / 1000).toFixed(1));
+  const { statuses, unsent, acceptedMs, refusedMs, withRetryAfter, connections } = overload.result;
+  const figures = {
+    machine: { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version },
+    capacity: capacity.figures,
+    overload: {
+      offeredEventsPerSecond: Math.round(requestsPerSecond * eventsPerBody),
+      ...overload.figures,
+      shareOfCapacity: Number((overload.eventsPerSecond / capacity.eventsPerSecond).toFixed(2)),
+      statuses,
+      unsent,
+      connections,
+      acceptedMs: percentiles(acceptedMs),
+      refusedMs: percentiles(refusedMs),
+      refusalsWithRetryAfter: withRetryAfter,
+      settleSeconds,
+    },
+    lost: accepted - (await received(server)),
+  };
+  process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
+} finally {
+  await server.stop("SIGKILL");
+  await removeData(data);
+}
