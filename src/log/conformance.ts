@@ -47,6 +47,11 @@ function at(offset: number, partition = 0): Position {
   return { topic: hits.name, partition, offset };
 }
 
+/** A position in another log: what a job has read of this one must be there. */
+function elsewhere(offset: number, partition = 0): Position {
+  return { topic: "events.elsewhere", partition, offset };
+}
+
 async function rejection(promise: Promise<unknown>): Promise<{ kind: unknown; code: unknown }> {
   const error: unknown = await promise.then(
     () => undefined,
@@ -333,23 +338,23 @@ export function logConformance(name: string, make: () => Promise<LogUnderTest>):
         await output.commit({
           updates: updatesFor(12),
           quarantined: { topic: quarantine.name, batch: batchOf(["bad one", "bad two"]) },
-          inputs: [at(41), at(7, 1)],
+          inputs: [elsewhere(41), elsewhere(7, 1)],
           counters: { received: [42, 8], ["__proto__"]: [1] },
         });
         const last = await output.commit({
           updates: undefined,
           quarantined: undefined,
-          inputs: [at(50)],
+          inputs: [elsewhere(50)],
           counters: { received: [51, 8] },
         });
         log = await subject.crash(log);
         output = await log.jobOutput("hit");
         expect(output.committed).toHaveLength(2);
-        expect(output.committed).toEqual(expect.arrayContaining([at(50), at(7, 1)]));
+        expect(output.committed).toEqual(expect.arrayContaining([elsewhere(50), elsewhere(7, 1)]));
         expect(output.counters).toEqual({ received: [51, 8] });
         const frames = await updatesOf(log);
         expect(frames.map((frame) => frame.updates()?.eventCount)).toEqual([12, undefined]);
-        expect(frames[0]).toMatchObject({ job: "hit", inputs: [at(41), at(7, 1)] });
+        expect(frames[0]).toMatchObject({ job: "hit", inputs: [elsewhere(41), elsewhere(7, 1)] });
         expect(frames[1]!.offset).toBe(last.last.offset);
         expect(await updatesOf(log, last.first.offset)).toHaveLength(1);
         expect(await recordsOf(log, quarantine.name)).toEqual([["bad one", "bad two"]]);
@@ -371,7 +376,12 @@ export function logConformance(name: string, make: () => Promise<LogUnderTest>):
         const counts = Array.from({ length: 50 }, (_, i) => i + 1);
         await Promise.all(
           counts.map((count) =>
-            output.commit({ updates: updatesFor(count), quarantined: undefined, inputs: [at(count)], counters: {} }),
+            output.commit({
+              updates: updatesFor(count),
+              quarantined: undefined,
+              inputs: [elsewhere(count)],
+              counters: {},
+            }),
           ),
         );
         expect(await following).toEqual(counts);
@@ -409,15 +419,20 @@ export function logConformance(name: string, make: () => Promise<LogUnderTest>):
         await earlier.commit({
           updates: undefined,
           quarantined: undefined,
-          inputs: [at(1)],
+          inputs: [elsewhere(1)],
           counters: { received: [2] },
         });
         const later = await log.jobOutput("hit");
-        expect([later.committed, later.counters]).toEqual([[at(1)], { received: [2] }]);
-        const late = earlier.commit({ updates: updatesFor(1), quarantined: undefined, inputs: [at(9)], counters: {} });
+        expect([later.committed, later.counters]).toEqual([[elsewhere(1)], { received: [2] }]);
+        const late = earlier.commit({
+          updates: updatesFor(1),
+          quarantined: undefined,
+          inputs: [elsewhere(9)],
+          counters: {},
+        });
         expect(await rejection(late)).toMatchObject({ kind: "conflict" });
         await other.commit({ updates: undefined, quarantined: undefined, inputs: [], counters: {} });
-        expect((await log.jobOutput("hit")).committed).toEqual([at(1)]);
+        expect((await log.jobOutput("hit")).committed).toEqual([elsewhere(1)]);
       });
     });
 

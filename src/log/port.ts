@@ -105,6 +105,7 @@ export interface JobTransaction {
   readonly updates: Uint8Array | undefined;
   /** For `quarantine.<job>`, partition 0. */
   readonly quarantined: { readonly topic: string; readonly batch: RecordBatch } | undefined;
+  /** Of records that were read: a log may refuse to open when it lacks what a transaction says was consumed from it. */
   readonly inputs: readonly Position[];
   readonly counters: JobCounters;
 }

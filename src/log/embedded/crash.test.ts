@@ -145,7 +145,7 @@ class Player {
       await output.commit({
         updates: encodeUpdateBatch({ eventCount: number, nodes: [], edges: [] }),
         quarantined: number % 3 === 0 ? { topic: quarantine.name, batch: batchOf([`q${number}`]) } : undefined,
-        inputs: [{ topic: topic.name, partition: 0, offset: number }],
+        inputs: [{ topic: "events.elsewhere", partition: 0, offset: number }],
         counters: { received: [number] },
       });
       this.clients.committed = Math.max(this.clients.committed, number);

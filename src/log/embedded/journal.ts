@@ -37,6 +37,13 @@ export class JournalContent implements StreamContent<Transaction> {
   readonly quarantined = new Map<string, number>();
   readonly quarantinedNext = new Map<string, number>();
 
+  /** Offset behind the last record of a partition that a job has processed. */
+  consumedNext(topic: string, partition: number): number {
+    const inputs = [...this.committed.values()].flatMap((committed) => committed.inputs);
+    const own = inputs.filter((input) => input[0] === topic && input[1] === partition);
+    return Math.max(0, ...own.map(([, , offset]) => offset + 1));
+  }
+
   snapshot(): JournalState {
     return { jobs: [...this.committed], quarantined: [...this.quarantined] };
   }

@@ -206,3 +206,25 @@ test("the journal is held to the same rules", async () => {
     on.disk.kill();
   }
 });
+
+test("a tail that jobs have processed is not taken for torn: new records must not get the offsets of lost ones", async () => {
+  const { disk, time, starts } = await written("killed");
+  const log = await openOn({ disk, time });
+  const output = await log.jobOutput("hit");
+  const inputs = [{ topic: "events.hit", partition: 0, offset: values.length - 2 }];
+  await output.commit({ updates: undefined, quarantined: undefined, inputs, counters: {} });
+  disk.kill();
+  const whole = disk.contentOf(first);
+  for (let length = starts[0]!; length < whole.length; length++) {
+    disk.overwrite(first, whole.subarray(0, length));
+    const kept = starts.findLastIndex((start) => start <= length);
+    if (kept < values.length - 1) {
+      const place = `${first}:${starts[kept]!}`;
+      expect(await failure(openOn({ disk, time }))).toMatchObject({ kind: "corrupt", code: "segment_damaged", place });
+      expect(disk.contentOf(first)).toEqual(whole.subarray(0, length));
+    } else {
+      expect(await valuesOf(await openOn({ disk, time }))).toEqual(values.slice(0, kept));
+    }
+    disk.kill();
+  }
+});

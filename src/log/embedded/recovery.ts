@@ -4,6 +4,7 @@ import { RdgError } from "../../core/errors.ts";
 // Only the last segment can have a torn tail, because a new one is begun when everything in the one before is durable. A bad frame in it is
 //  - damage, when an intact frame behind it says (`synced`) that the bad one's offset had been durable before that frame was written; that is so for
 //    every write but the last before a crash, and for all of them after a clean stop;
+//  - damage, too, when a job's committed transaction stands on records that the file does not hold (any more): they were durable before they were read;
 //  - a torn tail otherwise: part of the last write, whose sync is not known to have finished. What is cut is first kept as `<segment>.cut-<byte>` and
 //    listed in the log's statistics, because a disk that damages exactly the last write after it was synced cannot be told from a torn write.
 import { type File, type FileSystem, removeIfThere, replaceFile } from "./file-system.ts";
@@ -39,10 +40,12 @@ export interface Recovery {
   readonly cuts: Cut[];
 }
 
+/** @param provenNext offset below which everything is known to have been stored */
 export async function recoverSegments<Frame>(
   recovery: Recovery,
   stream: StreamIdentity,
   content: StreamContent<Frame>,
+  provenNext: number,
 ): Promise<Segment[]> {
   const { fileSystem } = recovery;
   const segments: Segment[] = [];
@@ -73,7 +76,7 @@ export async function recoverSegments<Frame>(
     segment.content.forgetDetail();
   }
   content.restore(last.state);
-  await readLast(recovery, last, content);
+  await readLast(recovery, last, content, provenNext);
   await fileSystem.syncFolder(stream.folder);
   return segments;
 }
@@ -211,11 +214,21 @@ async function readFrames<Frame>(
   }
 }
 
-async function readLast<Frame>(recovery: Recovery, segment: Segment, content: StreamContent<Frame>): Promise<void> {
+async function readLast<Frame>(
+  recovery: Recovery,
+  segment: Segment,
+  content: StreamContent<Frame>,
+  provenNext: number,
+): Promise<void> {
   const file = await recovery.fileSystem.open(segment.path, "write");
   try {
     const end = await readFrames(recovery, file, segment, content, (bytes, at) => content.replay(bytes, at));
     if (segment.header.coversTo > segment.content.next) segment.content.next = segment.header.coversTo;
+    const { next } = segment.content;
+    if (next < provenNext) {
+      const proof = `jobs have processed the records up to offset ${provenNext - 1}, and the file ends before offset ${next}`;
+      throw damaged(segment.path, end?.position ?? segment.bytes, proof);
+    }
     if (end !== undefined) await cutTail(recovery, file, segment, end);
     // What a killed process wrote may be in the system's cache only; from here on it counts as stored.
     else await file.sync();

@@ -111,7 +111,7 @@ export function decodeSegmentHeader(
 export function damaged(path: string, position: number, what: string): RdgError {
   return new RdgError("corrupt", "segment_damaged", `A log file is damaged at byte ${position}: ${what}.`, {
     place: `${path}:${position}`,
-    hint: "Nothing was changed. Restore the log folder from a copy, or move this file and the later ones of its folder away to go on without their records.",
+    hint: "Nothing was changed. Restore the log folder from a copy.",
   });
 }
 

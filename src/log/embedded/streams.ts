@@ -63,7 +63,7 @@ export class Streams {
 
   async openJournal(): Promise<Journal> {
     const content = new JournalContent();
-    const segments = await recoverSegments(this.#recovery, this.#journalIdentity, content);
+    const segments = await recoverSegments(this.#recovery, this.#journalIdentity, content, 0);
     const { settings } = this.parts;
     const stream = new Stream({
       identity: this.#journalIdentity,
@@ -171,7 +171,8 @@ export class Streams {
   async #openPartition(topic: TopicSettings, partition: number): Promise<RecordPartition> {
     const identity = this.#partitionIdentity(topic.name, partition);
     const content = new RecordContent(topic.name, partition, this.keyBudget);
-    const segments = await recoverSegments(this.#recovery, identity, content);
+    const provenNext = this.#journal!.content.consumedNext(topic.name, partition);
+    const segments = await recoverSegments(this.#recovery, identity, content, provenNext);
     const { settings } = this.parts;
     const retention = (): TopicSettings["retention"] => this.#topics.get(topic.name)!.settings.retention;
     const stream = new Stream({
