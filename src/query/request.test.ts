@@ -188,6 +188,12 @@ describe("a traverse request", () => {
     ["no symbol", edgeWhere({ kind: "movie" }), "/hops/0/where/edge/kind", "bad_value", "film, game"],
     ["an ordered set", edgeWhere({ tags: { gt: "a" } }), "/hops/0/where/edge/tags/gt", "not_ordered"],
     ["a compared list", edgeWhere({ parts: "a" }), "/hops/0/where/edge/parts", "not_comparable"],
+    [
+      "a prefix with a lone surrogate",
+      hop({ where: { node: { name: { prefix: "\ud800" } } } }),
+      "/hops/0/where/node/name/prefix",
+      "bad_value",
+    ],
     ["a prefix of a number", edgeWhere({ plays: { prefix: "1" } }), "/hops/0/where/edge/plays/prefix", "not_a_text"],
     ["an empty or", edgeWhere({ or: [] }), "/hops/0/where/edge/or", "bad_count"],
     [

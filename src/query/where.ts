@@ -138,7 +138,7 @@ function test(
         "Use equals, in, gt, gte, lt or lte.",
       );
     }
-    return { kind: "prefix", target, value: json.text("a string") };
+    return { kind: "prefix", target, value: readValue(json, type, context.nowMs) as string };
   }
   if (operator === "in") {
     const items = json.list("values", 0, context.limits.inValuesMax);
