@@ -133,6 +133,7 @@ class Scan {
   readonly #unexpiredMs: number;
   /** Rows of the batch that is being gathered. */
   readonly #rows = new Uint32Array(batchMax);
+  readonly #times = new Float64Array(batchMax);
   readonly #neighbours = new Int32Array(batchMax);
   readonly #slab: Slab;
   #record = 0;
@@ -195,6 +196,7 @@ class Scan {
     if (this.#lists.neighbours.rows.removedAtMs(walk.neighbour) >= walk.timeMs) return;
     if (this.#test !== undefined && !this.#test(walk.edge, walk.neighbour)) return;
     this.#rows[this.#count] = walk.edge;
+    this.#times[this.#count] = walk.timeMs;
     this.#neighbours[this.#count++] = walk.neighbour;
     this.#answered++;
   }
@@ -210,15 +212,13 @@ class Scan {
   }
 
   #batch(end?: "limit" | "scan" | "complete"): AdjacencyBatch {
-    const { rows } = this.#edges;
     const count = this.#count;
     const firstSeenMs = this.#slab.doubles(count);
     const lastSeenMs = this.#slab.doubles(count);
     const neighbours = this.#slab.integers(count);
+    this.#edges.rows.readFirstSeen(this.#rows, count, firstSeenMs);
     for (let i = 0; i < count; i++) {
-      const row = this.#rows[i]!;
-      firstSeenMs[i] = rows.firstSeenMs(row);
-      lastSeenMs[i] = rows.lastSeenMs(row);
+      lastSeenMs[i] = this.#times[i]!;
       neighbours[i] = this.#neighbours[i]!;
     }
     const properties = this.#request.select.map((property) => columnOf(this.#edges, property, this.#rows, count));
@@ -250,9 +250,11 @@ function columnOf(
   const held = type.properties[property];
   assert(held !== undefined, `Type "${type.model.name}" has no property ${property}.`);
   const values: PropertyValue[] = [];
+  const hasRemovals = type.rows.removedCount > 0;
   for (let i = 0; i < count; i++) {
     const row = rows[i]!;
-    values.push(visible === undefined || visible[i] === 1 ? held.read(row, type.rows.removedAtMs(row)) : undefined);
+    if (visible !== undefined && visible[i] === 0) values.push(undefined);
+    else values.push(held.read(row, hasRemovals ? type.rows.removedAtMs(row) : -Infinity));
   }
   return values;
 }
