@@ -60,7 +60,7 @@ export async function measure(parts: MeasuredParts): Promise<Measures> {
 }
 
 function httpQueues({ bounds }: HttpServer, connections: number): QueueFill[] {
-  const { eventBodies, otherBodies, answers, events, eventBytes, queries, waiters, streams } = bounds;
+  const { eventBodies, otherBodies, answers, events, eventBytes, queries, waiters, streams, proofs, others } = bounds;
   const bytes = (
     queue: string,
     { bytes: fill, bytesMax: max }: Pick<typeof answers, "bytes" | "bytesMax">,
@@ -86,6 +86,8 @@ function httpQueues({ bounds }: HttpServer, connections: number): QueueFill[] {
     requests("http_queries", queries),
     requests("http_waiting_queries", waiters),
     { ...requests("http_topic_readers", streams), unit: "readers" },
+    requests("http_proofs", proofs),
+    requests("http_others", others),
   ];
 }
 

@@ -24,6 +24,7 @@ import type { EmbeddedStore } from "../store/embedded/store.ts";
 import { StoreFeeder } from "../store/store-feeder.ts";
 import type { Logger } from "./logger.ts";
 import { measure } from "./measures.ts";
+import { connectionsAllowed } from "./open-files.ts";
 import type { PipelineParts } from "./pipeline.ts";
 import { recordViews } from "./record-views.ts";
 import type { EmbeddedSettings } from "./settings.ts";
@@ -135,11 +136,11 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
     readiness: () => (ready ? { ready } : { ready, reason: "The graph is catching up with the log." }),
     metrics,
     routes: [
-      (app, { otherBodies }) => registerRegistryRoutes(app, pipeline.registry, otherBodies),
-      (app, { streams }) => {
+      (app, bounds) => registerRegistryRoutes(app, pipeline.registry, bounds),
+      (app, bounds) => {
         const open: TopicOperations["openTopic"] = (query, signal) =>
           openTopic({ log: pipeline.log, model, viewOf: views }, query, signal);
-        topicRoutes(app, { openTopic: open, verifyStore }, streams);
+        topicRoutes(app, { openTopic: open, verifyStore }, bounds);
       },
     ],
     onError: (error, request) => logger.error({ method: request.method, url: request.url }, describeError(error)),
@@ -149,6 +150,7 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
       eventBytesMax: settings["gateway.body"],
       bytesInFlightMax: settings["gateway.inFlight"],
       eventLatencyMs: settings["gateway.latency"],
+      connectionsMax: await connectionsAllowed(),
     },
   });
   const measured = { pipeline, store, feeder, server, traversals, settings, clock, startedMs, typeTopic: typeTopic! };

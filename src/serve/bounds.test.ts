@@ -7,7 +7,7 @@ import { systemClock, systemTimers } from "../core/clock.ts";
 import { RdgError } from "../core/errors.ts";
 import type { Gateway, ProduceRequest } from "../gateway/port.ts";
 import type { GraphModel } from "../model/definition.ts";
-import type { TopicRecord } from "../observe/port.ts";
+import type { TopicRecord, Verification } from "../observe/port.ts";
 import type { Queries } from "../query/port.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { createServer, type HttpServer, type ServerOptions } from "./server.ts";
@@ -225,9 +225,7 @@ async function* quiet(signal: AbortSignal): AsyncGenerator<TopicRecord> {
 test("readers of topics are bounded, and gone when they are gone", async () => {
   const openTopic = async (_: unknown, signal: AbortSignal): Promise<AsyncIterable<TopicRecord>> => quiet(signal);
   const { server, port } = await serve({
-    routes: [
-      (app, { streams }) => topicRoutes(app, { openTopic, verifyStore: () => Promise.reject(new Error()) }, streams),
-    ],
+    routes: [(app, bounds) => topicRoutes(app, { openTopic, verifyStore: () => Promise.reject(new Error()) }, bounds)],
     settings: { streamsMax: 2 },
   });
   const follow = "GET /v1/topics/t/records?follow=true HTTP/1.1\r\nhost: localhost\r\n\r\n";
@@ -238,6 +236,37 @@ test("readers of topics are bounded, and gone when they are gone", async () => {
   await until(() => server.bounds.streams.running === 1);
   readers.push(new Caller(port, follow));
   await until(() => server.bounds.streams.running === 2);
+});
+
+test("one proof of the store at a time", async () => {
+  const door = Promise.withResolvers<void>();
+  const verifyStore = async (): Promise<Verification> => {
+    await door.promise;
+    return { elements: 1, transactions: 2, differences: [], rebuilt: true };
+  };
+  const openTopic = (): Promise<never> => Promise.reject(new Error());
+  const { server, url } = await serve({
+    routes: [(app, bounds) => topicRoutes(app, { openTopic, verifyStore }, bounds)],
+  });
+  const first = fetch(`${url}/v1/store/verify`, { method: "POST" });
+  await until(() => server.bounds.proofs.running === 1);
+  expect((await fetch(`${url}/v1/store/verify`, { method: "POST" })).status).toBe(429);
+  door.resolve();
+  expect(await (await first).json()).toMatchObject({ elements: 1 });
+  expect((await fetch(`${url}/v1/store/verify`, { method: "POST" })).status).toBe(200);
+});
+
+test("status and metrics are bounded; whether it lives is always told", async () => {
+  const doors: (() => void)[] = [];
+  const status = (): Promise<unknown> => new Promise((resolve) => doors.push(() => resolve({})));
+  const { url } = await serve({ status, settings: { othersInFlightMax: 2 } });
+  const asked = [1, 2].map(() => fetch(`${url}/v1/status`));
+  await until(() => doors.length === 2);
+  expect((await fetch(`${url}/v1/status`)).status).toBe(429);
+  expect((await fetch(`${url}/livez`)).status).toBe(200);
+  expect((await fetch(`${url}/readyz`)).status).toBe(200);
+  for (const door of doors) door();
+  for (const answer of await Promise.all(asked)) expect(answer.status).toBe(200);
 });
 
 test("what was answered is not taken back by what follows it on the connection", async () => {

@@ -69,6 +69,18 @@ export function overloaded(message: string): RdgError {
   return new RdgError("overloaded", "too_many_requests", message, { hint: "Send less at once.", retryAfterMs: 1_000 });
 }
 
+/** All requests of a scope are worked on within the admission's bound, from when their bodies are there until they are answered. */
+export function admit(app: FastifyInstance, admission: Admission): void {
+  app.addHook("preHandler", (_request, reply, done) => {
+    try {
+      reply.raw.once("close", admission.enter());
+    } catch (error) {
+      return done(error as Error);
+    }
+    done();
+  });
+}
+
 /** Keeps the number of requests of one sort that are worked on bounded. */
 export class Admission {
   readonly runningMax: number;

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import type { Registry } from "prom-client";
 import type { GraphModel } from "../model/definition.ts";
+import { type Admission, admit } from "./guards.ts";
 
 /** `reason` says why not. */
 export interface Readiness {
@@ -19,7 +20,8 @@ export interface Operations {
 
 const jsonType = "application/json; charset=utf-8";
 
-export function operationRoutes(app: FastifyInstance, { model, status, readiness, metrics }: Operations): void {
+export function operationRoutes(app: FastifyInstance, operations: Operations, admission: Admission): void {
+  const { model, readiness } = operations;
   const definition = JSON.stringify(model);
   app.get("/v1/definition", (_request, reply) => reply.type(jsonType).send(definition));
   app.get("/livez", (_request, reply) => reply.type("text/plain; charset=utf-8").send("ok\n"));
@@ -28,6 +30,12 @@ export function operationRoutes(app: FastifyInstance, { model, status, readiness
     reply.code(ready ? 200 : 503).type(jsonType);
     return reply.send(JSON.stringify({ ready, reason }));
   });
+  void app.register(async (scope) => figureRoutes(scope, operations, admission));
+}
+
+/** What costs something to tell. */
+function figureRoutes(app: FastifyInstance, { status, metrics }: Operations, admission: Admission): void {
+  admit(app, admission);
   if (status) {
     app.get("/v1/status", async (_request, reply) => reply.type(jsonType).send(JSON.stringify(await status())));
   }

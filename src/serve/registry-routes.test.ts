@@ -12,6 +12,7 @@ import { RdgError } from "../core/errors.ts";
 import { openEmbeddedRegistry } from "../schemas/embedded/registry.ts";
 import type { SchemaRegistry } from "../schemas/port.ts";
 import { ByteBudget } from "./byte-budget.ts";
+import { Admission } from "./guards.ts";
 import { registerRegistryRoutes } from "./registry-routes.ts";
 
 const subject = "events.order-value";
@@ -33,8 +34,9 @@ beforeEach(async () => {
   registry = await openEmbeddedRegistry({ folder });
   app = fastify({ routerOptions: { maxParamLength: 4096 } });
   const refusal = (): RdgError => new RdgError("overloaded", "too_many_requests", "Too much.");
-  const bodies = new ByteBudget({ bytesMax: 1e8, graceMs: 1000, clock: systemClock, refusal });
-  await app.register(async (scope) => registerRegistryRoutes(scope, registry, bodies));
+  const others = new Admission("requests", 64);
+  const otherBodies = new ByteBudget({ bytesMax: 1e8, graceMs: 1000, clock: systemClock, refusal });
+  await app.register(async (scope) => registerRegistryRoutes(scope, registry, { otherBodies, others }));
 });
 
 afterEach(async () => {

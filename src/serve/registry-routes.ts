@@ -7,8 +7,9 @@ import type { FastifyInstance, FastifyReply } from "fastify";
 import { RdgError, describeError } from "../core/errors.ts";
 import type { Compatibility, RegisteredSchema, SchemaRegistry } from "../schemas/port.ts";
 import { keepOpenAfterRefusal, takeBodies } from "./bodies.ts";
-import type { ByteBudget } from "./byte-budget.ts";
+import { admit } from "./guards.ts";
 import { cut, problemOf, retryAfterOf } from "./problems.ts";
+import type { ServerBounds } from "./server.ts";
 
 const prefix = "/registry";
 const contentType = "application/vnd.schemaregistry.v1+json";
@@ -43,9 +44,14 @@ class RegistryError extends Error {
 }
 
 /** Adds the routes to a scope of their own: they have their own parsers and their own way of telling errors. */
-export function registerRegistryRoutes(app: FastifyInstance, registry: SchemaRegistry, bodies: ByteBudget): void {
+export function registerRegistryRoutes(
+  app: FastifyInstance,
+  registry: SchemaRegistry,
+  { otherBodies, others }: Pick<ServerBounds, "otherBodies" | "others">,
+): void {
   const types = [contentType, "application/vnd.schemaregistry+json", "application/json", "application/octet-stream"];
-  takeBodies(app, types, bodyBytesMax, bodies);
+  takeBodies(app, types, bodyBytesMax, otherBodies);
+  admit(app, others);
   app.setErrorHandler((error, request, reply) => {
     keepOpenAfterRefusal(request, reply);
     const known = confluentError(error);

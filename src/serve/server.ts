@@ -37,6 +37,10 @@ export interface ServerBounds {
   readonly queries: Admission;
   readonly waiters: Admission;
   readonly streams: Admission;
+  /** Proofs of the store: each builds the graph anew. */
+  readonly proofs: Admission;
+  /** Status, metrics, registry. */
+  readonly others: Admission;
 }
 
 export interface ServerOptions {
@@ -105,7 +109,7 @@ export function createServer(options: ServerOptions): HttpServer {
     const admissions = { admission: bounds.queries, waiting: bounds.waiters };
     void app.register(async (scope) => queryRoutes(scope, { queries, ...own, ...admissions }));
   }
-  void app.register(async (scope) => operationRoutes(scope, options));
+  void app.register(async (scope) => operationRoutes(scope, options, bounds.others));
   for (const routes of options.routes ?? []) void app.register(async (scope) => routes(scope, bounds));
   return {
     app,
@@ -139,6 +143,8 @@ function boundsOf(settings: ServerSettings, clock: Clock): ServerBounds {
     queries: new Admission("queries", settings.queriesInFlightMax),
     waiters: new Admission("queries that wait for positions", settings.waitersMax),
     streams: new Admission("readers of topics", settings.streamsMax),
+    proofs: new Admission("proofs of the store", 1),
+    others: new Admission("requests", settings.othersInFlightMax),
   };
 }
 

@@ -23,6 +23,8 @@ export interface ServerSettings {
   readonly waitersMax: number;
   /** Answers of queries that their callers have not taken yet, together; while there are more, queries are refused with 429. */
   readonly answerBytesMax: number;
+  /** Requests for status, metrics and schemas that are worked on. */
+  readonly othersInFlightMax: number;
   /** Readers of topics at once. */
   readonly streamsMax: number;
   readonly connectionsMax: number;
@@ -50,6 +52,7 @@ export const defaultServerSettings: ServerSettings = {
   queriesInFlightMax: 256,
   waitersMax: 256,
   answerBytesMax: 256_000_000,
+  othersInFlightMax: 64,
   streamsMax: 32,
   connectionsMax: 10_000,
   slowMs: 5_000,

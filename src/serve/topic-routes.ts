@@ -4,7 +4,7 @@ import type { FastifyInstance } from "fastify";
 import { RdgError } from "../core/errors.ts";
 import { parseTimestamp } from "../model/avro/json-values.ts";
 import type { TopicQuery, TopicRecord, Verification } from "../observe/port.ts";
-import type { Admission } from "./guards.ts";
+import type { ServerBounds } from "./server.ts";
 
 export interface TopicOperations {
   /** @throws RdgError `not_found` for an unknown topic */
@@ -17,8 +17,11 @@ const parameters = ["from", "until", "key", "limit", "follow"];
 /** Records that are ready before the reader has taken the last ones; one may have more than 1 MiB. */
 const recordsAhead = 2;
 
-/** @param admission bounds the readers at once */
-export function topicRoutes(app: FastifyInstance, operations: TopicOperations, admission: Admission): void {
+export function topicRoutes(
+  app: FastifyInstance,
+  operations: TopicOperations,
+  { streams, proofs }: Pick<ServerBounds, "streams" | "proofs">,
+): void {
   const readers = new Set<AbortController>();
   // Who follows a topic would keep the server from closing.
   app.addHook("preClose", (done) => {
@@ -30,7 +33,7 @@ export function topicRoutes(app: FastifyInstance, operations: TopicOperations, a
     async (request, reply) => {
       const query = topicQueryOf(request.params.topic, request.query);
       const left = new AbortController();
-      const leave = admission.enter();
+      const leave = streams.enter();
       readers.add(left);
       reply.raw.once("close", () => {
         leave();
@@ -43,7 +46,9 @@ export function topicRoutes(app: FastifyInstance, operations: TopicOperations, a
     },
   );
   app.post("/v1/store/verify", async (_request, reply) => {
-    return reply.type("application/json; charset=utf-8").send(JSON.stringify(await operations.verifyStore()));
+    return reply
+      .type("application/json; charset=utf-8")
+      .send(JSON.stringify(await proofs.run(() => operations.verifyStore())));
   });
 }
 
