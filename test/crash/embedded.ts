@@ -37,8 +37,9 @@ export function someViews(count: number): View[] {
   return Array.from({ length: count }, () => randomView(++lastNumber, Date.now() - 10_000, random));
 }
 
-export function post(url: string, path: string, lines: readonly unknown[]): Promise<Response> {
-  const headers = { "content-type": "application/x-ndjson" };
+/** @param key of idempotency */
+export function post(url: string, path: string, lines: readonly unknown[], key?: string): Promise<Response> {
+  const headers = { "content-type": "application/x-ndjson", ...(key === undefined ? {} : { "idempotency-key": key }) };
   return fetch(url + path, { method: "POST", headers, body: lines.map((line) => JSON.stringify(line)).join("\n") });
 }
 

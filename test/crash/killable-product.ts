@@ -77,8 +77,11 @@ export async function startProduct(options: ProductOptions, killSwitch: KillSwit
     async close() {
       await serving.closeServer();
       await pipeline.finish();
-      await serving.closeStore();
-      await pipeline.close();
+      try {
+        await serving.closeStore();
+      } finally {
+        await pipeline.close();
+      }
     },
   };
 }

@@ -1,7 +1,6 @@
 // What keeps RDG from starting is told in one clear error, and a start that failed leaves nothing behind: no lock, no thread, no open port.
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -10,6 +9,7 @@ import { verifyStore } from "../../src/compose.ts";
 import type { ErrorKind } from "../../src/core/errors.ts";
 import { feed, newFolder, settingsFor, someViews, start } from "./embedded.ts";
 import graph from "./graph.ts";
+import { mountTmpfs } from "./tmpfs.ts";
 
 let folder: Awaited<ReturnType<typeof newFolder>>;
 let data: string;
@@ -61,19 +61,14 @@ test("a folder that cannot be written to is named with the reason", async () => 
 /** Root writes everywhere but to a read-only file system; undefined where it may not mount one. */
 async function readOnlyFolder(): Promise<{ path: string; reason: string } | undefined> {
   const path = join(folder.path, "read-only");
-  await mkdir(path);
-  if (process.getuid?.() !== 0) {
-    await chmod(path, 0o500);
-    undo.push(() => chmod(path, 0o700));
-    return { path, reason: "this user may not write there" };
+  const mounted = await mountTmpfs(path, "ro");
+  if (mounted !== undefined) {
+    undo.push(() => mounted.unmount());
+    return { path, reason: "its disk is read-only" };
   }
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "ro", "tmpfs", path], { stdio: "ignore" });
-  } catch {
-    return undefined;
-  }
-  undo.push(async () => execFileSync("umount", [path]));
-  return { path, reason: "its disk is read-only" };
+  if (process.getuid?.() === 0) return undefined;
+  await mkdir(path, { mode: 0o500 });
+  return { path, reason: "this user may not write there" };
 }
 
 describe("a file of a format that this version does not know is named", () => {

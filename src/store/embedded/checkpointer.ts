@@ -51,10 +51,7 @@ export class Checkpointer {
   owe(sizeBytes: number): void {
     this.#debtBytes += sizeBytes;
     if (this.#debtBytes < this.#dueAtBytes || this.#running !== undefined) return;
-    this.write().catch((error: unknown) => {
-      this.#dueAtBytes = this.#debtBytes + this.#options.debtMaxBytes;
-      this.#options.notice(checkpointFailed(error, this.#options.folder));
-    });
+    void this.#writeIfPossible();
   }
 
   /** Writes a checkpoint of the graph as it is when running work is done; resolves when it is durable. */
@@ -68,16 +65,25 @@ export class Checkpointer {
     }
   }
 
-  /** Writes the last checkpoint, unless there is nothing new to write. */
+  /** Writes the last checkpoint, unless there is nothing new to write. One that cannot be written costs the next start some time, and nothing else. */
   async finish(): Promise<void> {
     await this.#running?.catch(() => undefined);
-    if (this.#debtBytes > 0 && this.#options.debtMaxBytes < Number.MAX_SAFE_INTEGER) await this.write();
+    if (this.#debtBytes > 0 && this.#options.debtMaxBytes < Number.MAX_SAFE_INTEGER) await this.#writeIfPossible();
   }
 
   /** Undefined, or what applying should wait for because a running checkpoint made it copy too much. */
   room(): Promise<void> | undefined {
     if (this.#options.graph.epoch.copiedBytes < this.#options.copiedMaxBytes) return undefined;
     return new Promise((resolve) => this.#progress.push(resolve));
+  }
+
+  async #writeIfPossible(): Promise<void> {
+    try {
+      await this.write();
+    } catch (error) {
+      this.#dueAtBytes = this.#debtBytes + this.#options.debtMaxBytes;
+      this.#options.notice(checkpointFailed(error, this.#options.folder));
+    }
   }
 
   async #write(): Promise<void> {
