@@ -1,13 +1,15 @@
 // The folder of all data: made when it is not there, and refused in one clear sentence when it cannot be written to.
 import { constants } from "node:fs";
-import { access, mkdir } from "node:fs/promises";
+import { access, mkdir, open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { RdgError } from "../core/errors.ts";
 
 /** @throws RdgError unavailable, `folder_not_usable` */
 export async function makeDataFolder(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+    // A new folder is durable when the one above is synced.
+    if (made !== undefined) await syncFolder(dirname(made));
     await checkWritable(folder);
   } catch (error) {
     const isUnclear = (error as NodeJS.ErrnoException).code === "ENOENT";
@@ -17,6 +19,15 @@ export async function makeDataFolder(folder: string): Promise<void> {
       hint: "Take a folder that this user may write to (--data).",
       cause,
     });
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
   }
 }
 

@@ -118,3 +118,46 @@ test("a full disk does not keep it from ending, and the next start has what was 
   undo.push(() => running.close());
   await expectGraph(running.url, accepted);
 });
+
+test("writes that write a part of what they are given are gone on with, in every file", async () => {
+  const server = new KillableProcess();
+  undo.push(() => server.kill());
+  const opened = await server.ask({ ask: "open", data, offsetMs: 0, fault: { names: ["write"], code: "short" } });
+  const accepted = someViews(200);
+  await feed(opened!.url!, accepted);
+  const subject = `${opened!.url!}/registry/subjects/other/versions`;
+  const schema = JSON.stringify({ type: "record", name: "Other", fields: [] });
+  const headers = { "content-type": "application/json" };
+  const registered = await fetch(subject, { method: "POST", headers, body: JSON.stringify({ schema }) });
+  expect(registered.status).toBe(200);
+  await server.ask({ ask: "close" });
+  const running = await start(data);
+  undo.push(() => running.close());
+  await expectGraph(running.url, accepted);
+  expect(await (await fetch(`${running.url}/registry/subjects/other/versions`)).json()).toEqual([1]);
+});
+
+test("a registry whose disk was full takes schemas again when there is room", async () => {
+  const server = new KillableProcess();
+  undo.push(() => server.kill());
+  const { url } = (await server.ask({ ask: "open", data, offsetMs: 0 }))! as { url: string };
+  const register = (name: string): Promise<Response> => {
+    const schema = JSON.stringify({ type: "record", name, fields: [] });
+    const headers = { "content-type": "application/json" };
+    return fetch(`${url}/registry/subjects/${name}/versions`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify({ schema }),
+    });
+  };
+  await server.ask({ ask: "fail", fault: { names: ["write"], code: "ENOSPC" } });
+  expect((await register("One")).status).toBe(503);
+  await server.ask({ ask: "fail", fault: undefined });
+  expect((await register("Two")).status).toBe(200);
+  await server.ask({ ask: "close" });
+  const running = await start(data);
+  undo.push(() => running.close());
+  const subjects = (await (await fetch(`${running.url}/registry/subjects`)).json()) as string[];
+  expect(subjects).toContain("Two");
+  expect(subjects).not.toContain("One");
+});

@@ -19,6 +19,8 @@ export interface FileWatcher {
   /** An error fails the operation, which then does not happen. `writePart` does the first half of a write. */
   before(operation: FileOperation, writePart?: () => void): Error | undefined;
   after(operation: FileOperation): void;
+  /** Whether a write writes half of its bytes only and says so, as systems may. */
+  isShort?(operation: FileOperation): boolean;
 }
 
 type Done = (error: NodeJS.ErrnoException | null, ...results: unknown[]) => void;
@@ -121,7 +123,7 @@ export class FileHooks {
           operation,
           () => writeHalf(fd, buffers, position),
           done,
-          (callback) => writev!(fd, buffers, position, callback),
+          (callback) => writev!(fd, this.#shortened(operation, buffers), position, callback),
         );
       },
       ftruncate: (fd: number, length: number, done: Done) => {
@@ -148,6 +150,10 @@ export class FileHooks {
       };
     }
     Object.assign(fs, hooked);
+  }
+
+  #shortened(operation: FileOperation | undefined, views: readonly Uint8Array[]): readonly Uint8Array[] {
+    return operation !== undefined && this.#watcher?.isShort?.(operation) === true ? [halfOf(views)] : views;
   }
 
   #hookPromises(): void {
@@ -187,15 +193,27 @@ export class FileHooks {
     const inside = this.#relative(path);
     const synced = this.#synced({ path, folder });
     let end = 0;
-    const around = (position: number, views: readonly Uint8Array[], run: () => Promise<unknown>): Promise<unknown> => {
-      const operation = written(inside, position, views);
-      end = operation!.until!;
-      return this.#promise(operation, () => writeHalf(handle.fd, views, position), run);
+    const around = (
+      position: number,
+      views: readonly Uint8Array[],
+      run: (views: Uint8Array[]) => Promise<unknown>,
+    ): Promise<unknown> => {
+      const operation = written(inside, position, views)!;
+      const shortened = [...this.#shortened(operation, views)];
+      end = position + shortened.reduce((sum, view) => sum + view.length, 0);
+      return this.#promise(
+        operation,
+        () => writeHalf(handle.fd, views, position),
+        () => run(shortened),
+      );
     };
     Object.assign(handle, {
-      writev: (views: Uint8Array[], position = end) => around(position, views, () => plain.writev(views, position)),
+      writev: (views: Uint8Array[], position = end) =>
+        around(position, views, (shortened) => plain.writev(shortened, position)),
       write: (bytes: Uint8Array, offset: number, length: number, position: number) =>
-        around(position, [bytes.subarray(offset, offset + length)], () => plain.write(bytes, offset, length, position)),
+        around(position, [bytes.subarray(offset, offset + length)], ([part]) =>
+          plain.write(part!, 0, part!.length, position),
+        ),
       writeFile: (data: string | Uint8Array) => around(0, [Buffer.from(data as string)], () => plain.writeFile(data)),
       sync: () => this.#promise(synced, undefined, () => plain.sync()),
       datasync: () => this.#promise(synced, undefined, () => plain.datasync()),
@@ -226,6 +244,11 @@ function written(path: string | undefined, position: number, views: readonly Uin
 }
 
 function writeHalf(fd: number, views: readonly Uint8Array[], position: number): void {
+  const half = halfOf(views);
+  plainFs.writeSync(fd, half, 0, half.length, position);
+}
+
+function halfOf(views: readonly Uint8Array[]): Uint8Array {
   const bytes = Buffer.concat(views);
-  plainFs.writeSync(fd, bytes, 0, bytes.length >> 1, position);
+  return bytes.subarray(0, Math.ceil(bytes.length / 2));
 }

@@ -32,6 +32,10 @@ export class KillSwitch implements FileWatcher {
     return undefined;
   }
 
+  isShort(operation: FileOperation): boolean {
+    return this.#watcher.isShort?.(operation) ?? false;
+  }
+
   after(operation: FileOperation): void {
     this.#watcher.after(operation);
     for (const step of [stepOf(operation), this.period]) this.#hit(step, "after");

@@ -13,6 +13,7 @@ export type Request =
       readonly ask: "open";
       readonly kill?: KillPlan | undefined;
       readonly power?: PowerFailure | undefined;
+      readonly fault?: Fault;
     } & ProductOptions)
   | { readonly ask: "arm"; readonly kill: KillPlan | undefined }
   | { readonly ask: "fail"; readonly fault: Fault | undefined }
@@ -25,10 +26,10 @@ export interface PowerFailure {
   readonly stash: string;
 }
 
-/** From now on, operations of this name fail with this code. */
+/** From now on, operations of this name fail with this code, or, `short`, write a part only. */
 export interface Fault {
   readonly names: readonly FileOperation["name"][];
-  readonly code: "ENOSPC" | "EIO";
+  readonly code: "ENOSPC" | "EIO" | "short";
 }
 
 export type Answer =
@@ -40,7 +41,7 @@ let powerLoss: PowerLoss | undefined;
 let fault: Fault | undefined;
 const killSwitch = new KillSwitch({
   before(operation) {
-    if (fault?.names.includes(operation.name) === true) {
+    if (fault !== undefined && fault.code !== "short" && fault.names.includes(operation.name)) {
       return Object.assign(new Error(`${fault.code}: planned, ${operation.name} '${operation.path}'`), {
         code: fault.code,
       });
@@ -48,6 +49,7 @@ const killSwitch = new KillSwitch({
     return powerLoss?.before(operation);
   },
   after: (operation) => powerLoss?.after(operation),
+  isShort: (operation) => fault?.code === "short" && fault.names.includes(operation.name),
 });
 const hooks = new FileHooks();
 hooks.install();
@@ -66,6 +68,7 @@ async function open(request: Extract<Request, { ask: "open" }>): Promise<void> {
     powerLoss = loss;
     killSwitch.beforeDeath = () => loss.lose(seededRandom(power.seed));
   }
+  fault = request.fault;
   hooks.watch(data, killSwitch);
   killSwitch.arm(kill);
   killSwitch.period = "start-up";

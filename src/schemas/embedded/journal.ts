@@ -16,7 +16,10 @@ const framePayloadBytesMax = 8 * 1024 * 1024;
 const fileBytesMax = 512 * 1024 * 1024;
 
 export interface Journal<Entry> {
-  /** Resolves when durable. One call at a time. After a failure the file takes nothing more until it is opened again. */
+  /**
+   * Resolves when durable. One call at a time. What failed is not stored; when it is unknown what of it reached the disk, the file takes nothing more until
+   * it is opened again.
+   */
   append(entries: readonly Entry[]): Promise<void>;
   /** Replaces the whole content, atomically. */
   rewrite(entries: readonly Entry[]): Promise<void>;
@@ -27,7 +30,9 @@ export interface Journal<Entry> {
 export async function openJournal<Entry>(
   path: string,
 ): Promise<{ journal: Journal<Entry>; entries: readonly Entry[] }> {
-  await mkdir(dirname(path), { recursive: true });
+  const folder = dirname(path);
+  // A new folder is durable when the one above is synced.
+  if ((await mkdir(folder, { recursive: true })) !== undefined) await syncFolder(dirname(folder));
   await rm(`${path}.new`, { force: true });
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
@@ -129,7 +134,12 @@ class FileJournal<Entry> implements Journal<Entry> {
       );
     }
     try {
-      await this.#file.write(frame, 0, frame.length, this.sizeBytes);
+      await writeWhole(this.#file, frame, this.sizeBytes);
+    } catch (error) {
+      await this.#cutBack(this.#file);
+      throw unavailable(this.#path, error);
+    }
+    try {
       await this.#file.datasync();
     } catch (error) {
       // What of the frame reached the disk is unknown: only reading the file again can tell.
@@ -139,35 +149,57 @@ class FileJournal<Entry> implements Journal<Entry> {
     this.sizeBytes += frame.length;
   }
 
+  /** A write failed, for want of space mostly: without what it left, the file goes on when there is room. */
+  async #cutBack(file: FileHandle): Promise<void> {
+    try {
+      await file.truncate(this.sizeBytes);
+      await file.datasync();
+    } catch (error) {
+      this.#failure = error;
+    }
+  }
+
   async rewrite(entries: readonly Entry[]): Promise<void> {
     const path = `${this.#path}.new`;
     const file = await open(path, "w");
     let size = headerBytes;
     try {
-      await file.write(fileHeader(), 0, headerBytes, 0);
+      await writeWhole(file, fileHeader(), 0);
       for (const entry of entries) {
         const frame = encodeFrame([entry]);
-        await file.write(frame, 0, frame.length, size);
+        await writeWhole(file, frame, size);
         size += frame.length;
       }
       await file.sync();
     } finally {
       await file.close();
     }
-    await this.close();
     await rename(path, this.#path);
-    const folder = await open(dirname(this.#path), "r");
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
+    await this.close();
+    await syncFolder(dirname(this.#path));
     await this.open(size);
   }
 
   async close(): Promise<void> {
     await this.#file?.close();
     this.#file = undefined;
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** A write may write less than it was given, most often just before the disk is full. */
+async function writeWhole(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
   }
 }
 
@@ -178,7 +210,7 @@ function unavailable(path: string, cause: unknown): RdgError {
     `The schema registry could not write its file: ${(cause as Error).message}.`,
     {
       place: path,
-      hint: "Free disk space or repair the disk, then restart: the registry goes on from what is in the file.",
+      hint: "Free disk space, then try again; if it goes on failing, repair the disk and restart: the registry goes on from what is in the file.",
       cause,
     },
   );
