@@ -63,6 +63,12 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     timers,
     settings: { segmentBytes: settings["log.segment"] },
   });
+  for (const { path, position, bytes, savedAs } of log.statistics().cuts) {
+    options.logger.warn(
+      { path, position, bytes, savedAs },
+      "a crash had torn the last write to the log: it was cut off and kept aside",
+    );
+  }
   try {
     // The log's lock stands for the whole data folder: nothing else in it is touched before.
     const graph = await alignWithFolder(options.graph, settings.data);

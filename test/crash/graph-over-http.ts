@@ -41,7 +41,7 @@ export function statusOf(url: string): Promise<CrashStatus> {
   return askJson(url, "/v1/status");
 }
 
-/** Resolves when the store accounts for every event that is in the log. */
+/** Resolves when the store accounts for every event that is in the log, and the jobs are under way: only then they know what they have counted. */
 export async function settled(url: string): Promise<CrashStatus> {
   for (let wait = 1; ; wait++) {
     const status = await statusOf(url);
@@ -50,7 +50,7 @@ export async function settled(url: string): Promise<CrashStatus> {
     const isSettled = events.every(({ name, partitions }) =>
       partitions.every(({ next }, partition) => next === 0 || applied.has(`${name}/${partition}@${next - 1}`)),
     );
-    if (isSettled) return status;
+    if (isSettled && status.jobs.every(({ state }) => state === "running")) return status;
     if (wait > 2000) throw new Error(`The graph does not catch up: ${JSON.stringify(status)}`);
     await new Promise((resolve) => setTimeout(resolve, Math.min(wait, 20)));
   }
