@@ -10,7 +10,11 @@ import type { Fault, Operation } from "../log/simulated-disk.ts";
 export class Faults {
   readonly random: Random;
   diskOneIn = Infinity;
+  /** Calls of the log, and frames behind which a reader is broken off. */
   logOneIn = Infinity;
+  readOneIn = Infinity;
+  /** Calls that fail are not done; else half of them are, and only their answer is lost. */
+  failsFirst = false;
   refusals = 0;
   delayMs = 0;
 
@@ -19,7 +23,7 @@ export class Faults {
   }
 
   end(): void {
-    this.diskOneIn = this.logOneIn = Infinity;
+    this.diskOneIn = this.logOneIn = this.readOneIn = Infinity;
     this.refusals = 0;
   }
 
@@ -47,7 +51,7 @@ function troubled(): RdgError {
 export function troubledLog(log: EmbeddedLog, faults: Faults): EmbeddedLog {
   const call = async <T>(done: () => Promise<T>): Promise<T> => {
     if (!faults.strikes(faults.logOneIn)) return done();
-    if (faults.random.below(2) === 0) throw troubled();
+    if (faults.failsFirst || faults.random.below(2) === 0) throw troubled();
     await done();
     throw troubled();
   };
@@ -76,7 +80,7 @@ export function troubledLog(log: EmbeddedLog, faults: Faults): EmbeddedLog {
   async function* frames<F>(source: AsyncIterable<F>): AsyncGenerator<F, void, undefined> {
     for await (const frame of source) {
       yield frame;
-      if (faults.strikes(faults.logOneIn)) throw troubled();
+      if (faults.strikes(faults.readOneIn)) throw troubled();
     }
   }
   const own: Partial<EmbeddedLog> = {

@@ -1,4 +1,5 @@
 // Runs stories by their seeds, and makes the story of one that fails as short as it still fails.
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +7,9 @@ import { openEmbeddedRegistry } from "../../src/schemas/embedded/registry.ts";
 import type { SchemaRegistry } from "../../src/schemas/port.ts";
 import { type Outcome, simulate } from "./simulation.ts";
 import { type Story, storyOf } from "./story.ts";
+
+/** For checkpoints of stores. In memory where the system has such a place: it is not this disk that is tested, and syncing it takes most of the time. */
+const place = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
 export interface Failure {
   readonly seed: number;
@@ -27,7 +31,7 @@ export class Seeds {
   }
 
   static async open(): Promise<Seeds> {
-    const folder = await mkdtemp(join(tmpdir(), "rdg-sim-"));
+    const folder = await mkdtemp(join(place, "rdg-sim-"));
     const registry = await openEmbeddedRegistry({ folder: join(folder, "schemas") });
     // Definitions of different stories are no versions of one another.
     await registry.setCompatibility("NONE");

@@ -120,9 +120,9 @@ class Simulation {
         faults.refusals--;
         return;
       case "log":
-        faults.logOneIn = step.oneIn;
+        faults.logOneIn = faults.readOneIn = step.oneIn;
         await this.#world.sleep(step.forMs);
-        faults.logOneIn = Infinity;
+        faults.logOneIn = faults.readOneIn = Infinity;
         return;
       case "jump":
         server.time?.jump(step.ms);

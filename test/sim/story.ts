@@ -53,7 +53,7 @@ export const jumpMaxMs = 120_000;
 export function storyOf(seed: number, kept?: readonly number[]): Story {
   const random = seededRandom(seed);
   const pick = <T>(from: readonly T[]): T => from[random.below(from.length)]!;
-  const steps = Array.from({ length: 4 + random.below(28) }, () => randomStep(random, pick));
+  const steps = Array.from({ length: 4 + random.below(24) }, () => randomStep(random, pick));
   return {
     seed,
     graph: {
