@@ -27,7 +27,7 @@ export const embeddedSettings = {
   },
   "gateway.lag": {
     kind: "size",
-    default: 256_000_000,
+    default: 64_000_000,
     min: 1000,
     description: "Bytes of events not yet in the graph; more are refused with 429 until the jobs have caught up.",
   },

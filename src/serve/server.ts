@@ -215,7 +215,8 @@ function matches(pattern: string, path: string): boolean {
 
 async function listen(app: FastifyInstance, { host, port }: ServerSettings): Promise<{ url: string; port: number }> {
   try {
-    await app.listen({ host, port });
+    // While the thread is busy, connections wait in the system instead of being dropped.
+    await app.listen({ host, port, backlog: 4096 });
   } catch (error) {
     const { code } = error as { readonly code?: string };
     if (code !== "EADDRINUSE" && code !== "EACCES") throw error;
