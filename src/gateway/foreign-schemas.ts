@@ -7,14 +7,22 @@ import type { Finding } from "./findings.ts";
 
 export type FoundReader = { readonly read: ForeignRecordReader } | { readonly problem: Finding };
 
+/** Readers in use, by number and by the length of their schemas, which their size follows; one is always kept. */
 const readersMax = 256;
+const schemaCharactersMax = 4_000_000;
+
+interface KeptReader {
+  readonly read: ForeignRecordReader;
+  readonly schemaCharacters: number;
+}
 
 export class ForeignSchemas {
   readonly #registry: SchemaRegistry;
   readonly #fields: readonly FieldModel[];
   readonly #schema: string;
   /** In order of last use. */
-  readonly #readers = new Map<number, ForeignRecordReader>();
+  readonly #readers = new Map<number, KeptReader>();
+  #schemaCharacters = 0;
 
   /** @param schema the definition's own, which `fields` stand for */
   constructor(registry: SchemaRegistry, fields: readonly FieldModel[], schema: string) {
@@ -25,10 +33,12 @@ export class ForeignSchemas {
 
   /** @throws RdgError when the registry cannot say now */
   async find(id: number): Promise<FoundReader> {
-    let read = this.#readers.get(id);
-    if (read === undefined) {
+    let reader = this.#readers.get(id);
+    if (reader === undefined) {
       try {
-        read = compileForeignRecordReader(this.#fields, this.#schema, await this.#registry.byId(id));
+        const schema = await this.#registry.byId(id);
+        const read = compileForeignRecordReader(this.#fields, this.#schema, schema);
+        reader = { read, schemaCharacters: schema.length };
       } catch (error) {
         if (!(error instanceof RdgError)) throw error;
         if (error.code === "schema_not_found") return found("unknown_schema", `no schema has the id ${id}`);
@@ -36,10 +46,24 @@ export class ForeignSchemas {
         return found("unresolvable_schema", `schema ${id}: ${describeError(error)}`);
       }
     }
+    this.#keep(id, reader);
+    return reader;
+  }
+
+  #keep(id: number, reader: KeptReader): void {
+    this.#forget(id);
+    this.#readers.set(id, reader);
+    this.#schemaCharacters += reader.schemaCharacters;
+    for (const oldest of this.#readers.keys()) {
+      const isWithin = this.#readers.size <= readersMax && this.#schemaCharacters <= schemaCharactersMax;
+      if (isWithin || oldest === id) return;
+      this.#forget(oldest);
+    }
+  }
+
+  #forget(id: number): void {
+    this.#schemaCharacters -= this.#readers.get(id)?.schemaCharacters ?? 0;
     this.#readers.delete(id);
-    this.#readers.set(id, read);
-    if (this.#readers.size > readersMax) this.#readers.delete(this.#readers.keys().next().value!);
-    return { read };
   }
 }
 

@@ -13,7 +13,8 @@ const format = 1;
 const headerBytes = magic.length + 4;
 const frameHeaderBytes = 8;
 const framePayloadBytesMax = 8 * 1024 * 1024;
-const fileBytesMax = 512 * 1024 * 1024;
+/** All of it is held in memory, twice over. */
+const fileBytesMax = 64 * 1024 * 1024;
 
 export interface Journal<Entry> {
   /**
