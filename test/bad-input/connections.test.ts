@@ -178,6 +178,22 @@ test("queries whose callers leave are given up", async () => {
   }
 });
 
+test("in the end nothing is held by anybody", async () => {
+  const mine = "http_others";
+  const held = async (): Promise<string[]> => {
+    const answer = (await subject.exchange(...request("GET", "/metrics")))!;
+    const fills = answer.body
+      .toString()
+      .matchAll(/^rdg_queue_fill\{queue="(http_\w+|gateway|traversals|store_waiters)".* (\d+)$/gm);
+    const all = Array.from(fills, ([, queue, fill]) => ({ queue: queue!, fill: Number(fill) }));
+    expect(all.length).toBeGreaterThan(10);
+    return all
+      .filter(({ queue, fill }) => queue !== "http_connections" && fill > (queue === mine ? 1 : 0))
+      .map(({ queue, fill }) => `${queue} ${fill}`);
+  };
+  while ((await held()).length > 0) await wait(10);
+});
+
 test("the graph holds the good events once, and nothing else", async () => {
   await subject.expectIntact();
 });
