@@ -70,9 +70,12 @@ let log: Log;
 let registry: SchemaRegistry;
 let gateway: ControlledGateway;
 
-const clock = { now: () => nowMs, monotonicMs: () => 0 };
+/** How far the clock is ahead of `nowMs`. */
+let laterMs = 0;
+const clock = { now: () => nowMs + laterMs, monotonicMs: () => 0 };
 
 beforeEach(async () => {
+  laterMs = 0;
   folder = await mkdtemp(join(tmpdir(), "rdg-gateway-"));
   log = await openEmbeddedLog({ folder: join(folder, "log"), clock, timers: systemTimers });
   await log.ensureTopics([
@@ -372,6 +375,15 @@ describe("idempotency keys", () => {
     expect(answer).toMatchObject({ accepted: 12, duplicate: false });
     expect(await stored("events.order")).toHaveLength(12);
     expect(await produce(body, { idempotencyKey: "k1" })).toEqual({ ...answer, duplicate: true });
+  });
+
+  test("is answered with what was stored, also when a record that came too early is in time by now", async () => {
+    const body = [order("c1"), order("c1", { at: nowMs + model.skewMaxMs + 1 })].join("\n");
+    const first = await produce(body, { idempotencyKey: "k1", partial: true });
+    expect(first).toMatchObject({ accepted: 1, duplicate: false, rejectedCount: 1 });
+    laterMs = 60_000;
+    const { accepted, positions, duplicate } = await produce(body, { idempotencyKey: "k1", partial: true });
+    expect({ accepted, positions, duplicate }).toEqual({ accepted: 1, positions: first.positions, duplicate: true });
   });
 
   test("quarantined records are stored once too", async () => {
