@@ -5,6 +5,20 @@ import type { ServerSettings } from "./settings.ts";
 
 const loopbackNames = ["localhost", "127.0.0.1", "[::1]"];
 
+/** Without authentication nobody beyond this machine may ask. @throws RdgError invalid, `not_loopback` */
+export function requireLoopback(host: string): void {
+  if (isLoopback(host)) return;
+  throw new RdgError(
+    "invalid",
+    "not_loopback",
+    `This server has no authentication, so it does not listen on "${host}".`,
+    {
+      place: "host",
+      hint: "Take a loopback address (127.0.0.1), and put a proxy that authenticates before it.",
+    },
+  );
+}
+
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }

@@ -348,6 +348,11 @@ describe("the server", () => {
     expect(await exchange(`GET / HTTP/1.1\r\nX-Large: ${"x".repeat(20_000)}`)).toMatch(/^HTTP\/1.1 431 /);
   });
 
+  test("an address that others can reach is refused: there is no authentication", async () => {
+    const server = serve({ queries: echo, settings: { host: "0.0.0.0", port: 0 } });
+    await expect(server.listen()).rejects.toMatchObject({ kind: "invalid", code: "not_loopback" });
+  });
+
   test("refuses a port that is taken", async () => {
     const { port } = await serve().listen();
     await expect(serve({ settings: { port } }).listen()).rejects.toMatchObject({

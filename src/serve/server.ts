@@ -9,7 +9,7 @@ import type { GraphModel } from "../model/definition.ts";
 import type { Queries } from "../query/port.ts";
 import { keepOpenAfterRefusal } from "./bodies.ts";
 import { ByteBudget } from "./byte-budget.ts";
-import { Admission, guardNames, overloaded } from "./guards.ts";
+import { Admission, guardNames, overloaded, requireLoopback } from "./guards.ts";
 import { ingestRoutes } from "./ingest-routes.ts";
 import { LatencyLimit } from "./latency-limit.ts";
 import { OpenRequests } from "./malformed.ts";
@@ -214,6 +214,7 @@ function matches(pattern: string, path: string): boolean {
 }
 
 async function listen(app: FastifyInstance, { host, port }: ServerSettings): Promise<{ url: string; port: number }> {
+  requireLoopback(host);
   try {
     // While the thread is busy, connections wait in the system instead of being dropped.
     await app.listen({ host, port, backlog: 4096 });
