@@ -127,7 +127,7 @@ try {
     const load = await sendBodies(server.url, path, bodies.slice(0, count), 16);
     accepted += load.accepted * eventsPerBody;
   };
-  await closedLoop(600);
+  await closedLoop(2_000);
   await server.settled();
   const capacity = await observed(server, () => closedLoop(Math.min(bodies.length, 250 * seconds)));
   await server.settled();
