@@ -1,7 +1,6 @@
 // One run of a whole line: a random definition, random requests, rows of its side input in between, restarts; held to the oracle again and again.
 import { deepStrictEqual } from "node:assert";
 import { join } from "node:path";
-import * as fc from "fast-check";
 import { expect } from "vitest";
 import { type Random, seededRandom } from "../../src/core/random.ts";
 import { partitionOf } from "../../src/gateway/partitioner.ts";
@@ -13,22 +12,19 @@ import { timestampOf } from "../../src/model/avro/record-encoder.ts";
 import { modelSchemas } from "../../src/model/avro/schemas.ts";
 import type { FieldModel, GraphModel } from "../../src/model/definition.ts";
 import { parsePosition, type Position } from "../../src/model/position.ts";
-import type { TraverseAnswer, TraverseRequest } from "../../src/model/traversal.ts";
-import { planTraversal } from "../../src/query/request.ts";
-import { defaultTraversalLimits } from "../../src/query/traversal-plan.ts";
 import type { SchemaRegistry } from "../../src/schemas/port.ts";
 import { openEmbeddedStore } from "../../src/store/embedded/open.ts";
 import type { EmbeddedStore } from "../../src/store/embedded/store.ts";
-import { type PlainGraph, referenceTraversal } from "../../src/testing/reference-traversal.ts";
 import { SimulatedDisk } from "../log/simulated-disk.ts";
 import { encodeRecord } from "../plan/avro.ts";
 import { RandomJob } from "../plan/random-job.ts";
-import { nowMs as requestNowMs, plainGraph, requestsOf } from "../query/random-graph.ts";
+import { nowMs as requestNowMs, plainGraph } from "../query/random-graph.ts";
 import { slowFileSystem } from "../sim/slow-disk.ts";
 import { type ProcessTime, VirtualTime } from "../sim/virtual-time.ts";
 import { closeLine, graphOfModel, type Line, openLine } from "./embedded-line.ts";
 import { jsonText } from "./json-text.ts";
 import { expectedOf, graphMeant, listingOf, plainGraphOf, type Stored, storedIn } from "./oracle.ts";
+import { expectTraversals } from "./traversals.ts";
 
 const dayMs = 86_400_000;
 /** Of types that have one. Between phases more passes than this and twice the lateness; within one, less. */
@@ -300,7 +296,9 @@ export class RandomLine {
     expect(listingOf(this.#model, scanned)).toEqual(listingOf(this.#model, graph));
     await this.#expectCounts(counts.get(event)!);
     for await (const difference of store.verify()) expect(difference).toBeUndefined();
-    await this.#expectTraversals(graph);
+    const { queries } = this.#line;
+    const world = { model: this.#model, graph, queries, time: this.#time, nowMs: this.#process.now() };
+    await expectTraversals(world, this.#random);
   }
 
   /** The log has what was accepted, in order, and nothing else. */
@@ -336,38 +334,6 @@ export class RandomLine {
     expect(await next("quarantine.gateway")).toBe(this.#quarantinedByGateway);
   }
 
-  async #expectTraversals(graph: PlainGraph): Promise<void> {
-    const nowMs = this.#process.now();
-    const requests = fc.sample(requestsOf(withoutOpaque(this.#model)), {
-      numRuns: 8,
-      seed: this.#random.below(2 ** 31),
-    });
-    for (const sampled of requests) {
-      const request = this.#about(graph, sampled);
-      const plan = planTraversal(request, this.#model, defaultTraversalLimits, nowMs);
-      const { json } = await this.#time.until(
-        this.#line.queries.traverse(JSON.parse(JSON.stringify(request)), new AbortController().signal),
-        "an answer",
-      );
-      const answer = JSON.parse(Buffer.from(json).toString()) as TraverseAnswer;
-      expect(answer.levels).toEqual(referenceTraversal(this.#model, graph, plan).levels);
-    }
-  }
-
-  /** The request with ids that there are. */
-  #about({ nodes, edges }: PlainGraph, request: TraverseRequest): TraverseRequest {
-    const type = this.#model.nodes.findIndex(({ name }) => name === request.from.type);
-    const starts = edges.flatMap((edge) => {
-      const { from, to } = this.#model.edges[edge.type]!;
-      const name = this.#model.nodes[type]!.name;
-      return [...(from === name ? [edge.from] : []), ...(to === name ? [edge.to] : [])];
-    });
-    const known = [...starts, ...nodes.filter((node) => node.type === type).map(({ id }) => id)];
-    if (known.length === 0) return request;
-    const ids = request.from.ids.map((id) => (this.#random.below(8) === 0 ? id : this.#pick(known)));
-    return { ...request, from: { ...request.from, ids } };
-  }
-
   readonly #ids = new Map<string, number>();
   readonly #fieldsOf = (topic: string): readonly FieldModel[] =>
     (topic.startsWith("events.") ? this.#model.events[0]! : this.#model.sideInputs[0]!).fields;
@@ -384,13 +350,4 @@ function newestOf(rows: readonly (readonly [key: string, row: RecordValue | unde
     else newest.set(key, row);
   }
   return newest;
-}
-
-/** Conditions are about scalars and sets of them. */
-function withoutOpaque(model: GraphModel): GraphModel {
-  const scalar = <T extends GraphModel["nodes"][number] | GraphModel["edges"][number]>(type: T): T => ({
-    ...type,
-    properties: type.properties.filter(({ type: { kind } }) => kind !== "array" && kind !== "map" && kind !== "record"),
-  });
-  return { ...model, nodes: model.nodes.map(scalar), edges: model.edges.map(scalar) };
 }
