@@ -81,12 +81,12 @@ export class Producers {
   }
 
   /** Rows of the side input, and rows that nobody asks for, so that there is something to compact. Without a key: writing them again changes nothing. */
-  async uploadPages(): Promise<void> {
+  async uploadPages(gone: () => boolean): Promise<void> {
     const rows = [
       ...pageIds.map((pageId) => ({ pageId, title: `Page ${pageId}` })),
       ...Array.from({ length: 20 }, () => ({ pageId: `x${this.#random.below(60)}`, title: "x".repeat(60) })),
     ];
-    await this.#post("/v1/inputs/pages", rows, undefined);
+    await this.#post("/v1/inputs/pages", rows, undefined, gone);
   }
 
   async #sendForEver(): Promise<void> {
@@ -105,13 +105,18 @@ export class Producers {
     }
   }
 
-  async #post(path: string, lines: readonly unknown[], key: string | undefined): Promise<void> {
+  async #post(
+    path: string,
+    lines: readonly unknown[],
+    key: string | undefined,
+    gone: () => boolean = () => false,
+  ): Promise<void> {
     const body = lines.map((line) => JSON.stringify(line)).join("\n");
     const headers = {
       "content-type": "application/x-ndjson",
       ...(key === undefined ? {} : { "idempotency-key": key }),
     };
-    while (!this.#stopped) {
+    while (!this.#stopped && !gone()) {
       const response =
         this.url && (await fetch(this.url + path, { method: "POST", headers, body }).catch(() => undefined));
       const text = response && (await response.text().catch(() => undefined));

@@ -3,8 +3,8 @@ import type { FileOperation } from "./file-hooks.ts";
 
 /** Steps that are changes of files, by what of the data folder they change; the first that matches counts. */
 const fileSteps = [
-  ["lock", /^log\/lock/],
-  ["metadata", /^log\/metadata/],
+  ["lock", /^\w+ log\/lock/],
+  ["metadata", /^\w+ log\/metadata/],
   ["cut-tail", /^truncate log\/(records|journal)\/|\.cut-\d+(\.new)?$/],
   ["retention", /^remove log\/.*\.(segment|index)$/],
   ["compaction", /^\w+ log\/records\/.*-\d+\.(segment|index)(\.new)?$/],

@@ -20,8 +20,9 @@ export interface StoryOptions {
 
 /** Steps that come while a process starts; the others are waited for while it works. */
 const startSteps: readonly StepName[] = ["lock", "metadata", "cut-tail", "registry", "keys", "definition", "start-up"];
-/** Only a new folder comes to these. */
+/** Only a new folder comes to these, and every start to those. */
 const firstSteps: readonly StepName[] = ["definition", "registry", "keys"];
+const everyStart: readonly StepName[] = ["lock", "metadata", "start-up"];
 const workSteps = stepNames.filter((step) => !startSteps.includes(step));
 /** Steps that come when time has passed. */
 const lateSteps: readonly StepName[] = ["retention", "compaction", "purge"];
@@ -29,6 +30,8 @@ const lateSteps: readonly StepName[] = ["retention", "compaction", "purge"];
 /** How long a planned kill is waited for. */
 const patienceMs = 250;
 const minuteMs = 60_000;
+/** No life lasts as long, however busy the machine is. */
+const lifeMsMax = 3 * minuteMs;
 
 export class Story {
   readonly #options: StoryOptions;
@@ -43,6 +46,7 @@ export class Story {
   #phase = 0;
   #kills = 0;
   #starts = 0;
+  #hasPages = false;
   #lastDeath: string | undefined;
   #workSteps: StepName[] = [];
 
@@ -56,7 +60,7 @@ export class Story {
   async run(): Promise<void> {
     this.#folder = await mkdtemp(join(tmpdir(), "rdg-crash-"));
     try {
-      while (this.#kills < this.#options.kills) await this.#live();
+      while (this.#kills < this.#options.kills) await this.#inTime(this.#live());
       const last = await this.#start(undefined);
       await this.#prove(last!, true);
       const { code, signal } = await this.#close(last!);
@@ -65,6 +69,19 @@ export class Story {
       await this.#producers.stop();
       await Promise.all([this.#next.kill(), this.#current?.kill()]);
       await rm(this.#folder, { recursive: true, force: true });
+    }
+  }
+
+  /** A process that hangs is a failure like any other. */
+  async #inTime(life: Promise<void>): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`A process hangs.\n${this.#current?.messages}`)), lifeMsMax);
+    });
+    try {
+      await Promise.race([life, late]);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -84,7 +101,11 @@ export class Story {
   async #live(): Promise<void> {
     const running = await this.#start(this.#planOfStart());
     if (running === undefined) return;
-    if (this.#starts === 1 || this.#random.below(6) === 0) await this.#producers.uploadPages();
+    const gone = (): boolean => running.isDead;
+    if (!this.#hasPages || this.#random.below(6) === 0) {
+      await this.#producers.uploadPages(gone);
+      this.#hasPages = !gone();
+    }
     if (!(await this.#prove(running, this.#random.below(8) === 0))) return this.#count(await running.death);
     const kill = this.#planOfWork();
     await running.ask({ ask: "arm", kill });
@@ -172,8 +193,9 @@ export class Story {
     if (first !== undefined && this.#starts === 0) return this.#plan(first, 3);
     const torn = this.#lastDeath === "append middle" || this.#lastDeath === "transaction middle";
     if (torn && this.#random.below(2) === 0) return this.#plan("cut-tail", 3);
-    if (this.#random.below(5) > 0) return undefined;
-    return this.#plan(startSteps[this.#random.below(startSteps.length)]!, 12);
+    if (this.#random.below(4) > 0) return undefined;
+    const step = everyStart[this.#random.below(everyStart.length)]!;
+    return this.#plan(step, step === "start-up" ? 40 : 4);
   }
 
   /** Every step has its turn. */
