@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { verifyStore } from "../../src/compose.ts";
 import type { ErrorKind } from "../../src/core/errors.ts";
 import { feed, newFolder, settingsFor, someViews, start } from "./embedded.ts";
+import { statusOf } from "./graph-over-http.ts";
 import graph from "./graph.ts";
 import { mountTmpfs } from "./tmpfs.ts";
 
@@ -39,6 +40,21 @@ test("a taken port is one clear error, and the folder is free again", async () =
   const { port } = other.address() as AddressInfo;
   await expect(start(data, { port })).rejects.toMatchObject({ kind: "conflict", code: "port_taken" });
   await (await start(data)).close();
+});
+
+test("what jobs have counted is never told as zero while they begin", async () => {
+  await fill();
+  const running = await start(data);
+  undo.push(() => running.close());
+  for (;;) {
+    const { state, counters } = (await statusOf(running.url)).jobs[0]!;
+    const received = counters["received"]?.reduce((sum, count) => sum + count, 0);
+    if (state === "running") {
+      expect(received).toBe(20);
+      break;
+    }
+    expect([undefined, 20]).toContain(received);
+  }
 });
 
 test("a folder that cannot be written to is named with the reason", async () => {

@@ -80,6 +80,10 @@ export class JobAttempt {
     this.counts = countsFrom({}, parts.event.partitions);
   }
 
+  /** Undefined until it is known where to go on from. */
+  get knownCounts(): Counts | undefined {
+    return this.#output === undefined ? undefined : this.counts;
+  }
   get windowKeys(): number {
     return this.#window.keyCount;
   }

@@ -8,7 +8,7 @@ import { RateMeter } from "../../core/rate-meter.ts";
 import type { Log } from "../../log/port.ts";
 import type { EventModel, JobModel } from "../../model/definition.ts";
 import { JobAttempt, type JobParts } from "./job-attempt.ts";
-import { totalOf, type CounterName } from "./job-counters.ts";
+import { totalOf, type CounterName, type Counts } from "./job-counters.ts";
 
 export interface JobRunnerOptions extends JobParts {
   readonly log: Log;
@@ -49,6 +49,8 @@ export class JobRunner {
   #state: JobState = "starting";
   #cause: string | undefined;
   #attempt: JobAttempt | undefined;
+  /** Of the last attempt that knew them: an attempt that only begins does not tell of zeros. */
+  #counts: Counts | undefined;
   #running: Promise<void> | undefined;
   #paused = false;
 
@@ -109,9 +111,9 @@ export class JobRunner {
 
   async status(): Promise<RunningJobStatus> {
     const { log, event, job } = this.#options;
-    const counters = this.#attempt?.counts;
+    const counters = (this.#counts = this.#attempt?.knownCounts ?? this.#counts);
     const received = counters === undefined ? 0 : totalOf(counters, "received");
-    this.#rate.sample(received);
+    if (counters !== undefined) this.#rate.sample(received);
     const bounds = await log.bounds(`events.${event.name}`);
     const lagRecords = bounds.reduce((sum, { partition, first, next }) => {
       return sum + next - Math.max(first, this.#attempt?.nextOffset(partition) ?? first);
