@@ -261,6 +261,19 @@ describe("compaction", () => {
     expect(await versionsOf(log)).toHaveLength(10);
   });
 
+  test("that fails does not keep the topics behind it from making room", async () => {
+    const on = { ...freshDisk(), settings: { ...small, compactionKeysMax: 3 } };
+    const log = await openOn(on);
+    await log.ensureTopics([rows, { ...hits, retention: { timeMs: hourMs } }]);
+    for (let i = 0; i < 10; i++) await put(log, [[`k${i}`, "v"]]);
+    await appendEach(log, ["old"]);
+    for (let hour = 0; hour < 5; hour++) {
+      on.time.advance(hourMs + 1);
+      expect(await failure(log.maintain())).toMatchObject({ code: "compaction_keys_full" });
+    }
+    expect(await valuesOf(log)).toEqual([]);
+  });
+
   const entry = fc.tuple(fc.constantFrom("a", "b", "c", "__proto__", ""), fc.option(fc.string({ maxLength: 20 })));
   const step = fc.oneof(
     { weight: 6, arbitrary: fc.record({ put: fc.array(entry, { minLength: 1, maxLength: 4 }) }) },

@@ -72,16 +72,15 @@ export class Maintenance {
   }
 
   async #run(): Promise<void> {
-    try {
-      for (const topic of this.#topics()) await this.#maintainTopic(topic);
-      await this.#journal.stream.rollIfOld();
-      await this.#expireJournal();
-      this.#failure = undefined;
-    } catch (error) {
-      const failure = fileFailed(error, "tidy up its files", "retention and compaction");
-      this.#failure = describeError(failure);
-      throw failure;
-    }
+    const failures: unknown[] = [];
+    const note = (error: unknown): void =>
+      void failures.push(fileFailed(error, "tidy up its files", "retention and compaction"));
+    // One topic that fails, such as one whose compaction a full disk stops, does not keep the others from making room.
+    for (const topic of this.#topics()) await this.#maintainTopic(topic).catch(note);
+    await this.#journal.stream.rollIfOld();
+    await this.#expireJournal().catch(note);
+    this.#failure = failures.length === 0 ? undefined : describeError(failures[0]);
+    if (failures.length > 0) throw failures[0];
   }
 
   #compact(topic: TopicSettings, stream: Stream<RecordFrame>): Promise<void> {
