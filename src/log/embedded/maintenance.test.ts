@@ -267,8 +267,8 @@ describe("compaction", () => {
     await log.ensureTopics([rows, { ...hits, retention: { timeMs: hourMs } }]);
     for (let i = 0; i < 10; i++) await put(log, [[`k${i}`, "v"]]);
     await appendEach(log, ["old"]);
-    for (let hour = 0; hour < 5; hour++) {
-      on.time.advance(hourMs + 1);
+    for (let round = 0; round < 3; round++) {
+      on.time.advance(5 * hourMs);
       expect(await failure(log.maintain())).toMatchObject({ code: "compaction_keys_full" });
     }
     expect(await valuesOf(log)).toEqual([]);
