@@ -30,7 +30,7 @@ test("SIGTERM while events flow finishes what was accepted and exits 0", async (
       accepted.push(...views);
     }
   });
-  while (accepted.length < 4000) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (accepted.length < 2000) await new Promise((resolve) => setTimeout(resolve, 10));
   expect(await server.stop("SIGTERM")).toMatchObject({ code: 0 });
   await Promise.all(sending);
   await server.start();

@@ -37,7 +37,8 @@ async function sendPatiently(url: string, views: readonly View[], key: string): 
 
 test("a small disk that fills up: 503 with the cause, reads go on, and events are taken when there is room again", async () => {
   const disk = await mountTmpfs(data, "size=4m");
-  if (disk === undefined) return expect(process.getuid?.()).not.toBe(-1);
+  // Where none can be mounted, the planned faults below have to do.
+  if (disk === undefined) return;
   undo.push(() => disk.unmount());
   const running = await start(data, { "store.checkpoint": 50_000 });
   undo.push(() => running.close());
