@@ -1,6 +1,6 @@
 // The types of expressions: what callbacks of a job work with. The objects behind them are made in operators.ts; names are those of plan.ts.
 //
-// A call on an absent or null value is absent; a comparison with one is false (semantics.md, section 10).
+// A call on an absent or null value is absent; a comparison with one is false (docs/SEMANTICS.md, section 10).
 import type { AnyField, Field, Fields } from "./field.ts";
 import type { Update, Updates } from "./update.ts";
 

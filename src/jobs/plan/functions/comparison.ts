@@ -1,4 +1,4 @@
-// The reference meaning of equality and order, by type (semantics.md, section 10).
+// The reference meaning of equality and order, by type (docs/SEMANTICS.md, section 10).
 import type { ValueType } from "../../../model/definition.ts";
 import type { PropertyValue } from "../../../model/filter.ts";
 import { compareText } from "./text.ts";
