@@ -133,6 +133,20 @@ test("when the removal of a revived element is forgotten, what it hid stays hidd
   expect(await shownBy(store)).toEqual(meantBy(updates, clock.nowMs));
 });
 
+test("an edge that its own removal hides goes with it, also when an end was removed later", async () => {
+  const store = await openStore();
+  await store.apply(
+    frameOf(0, [
+      upsertEdge("knows", "a", "b", baseMs),
+      remove({ kind: "edge", type: "knows", from: "a", to: "b" }, baseMs),
+    ]),
+  );
+  await store.apply(frameOf(1, [remove(node("person", "b"), baseMs + 1000)]));
+  await reach(store, baseMs + tombstoneGraceMs + 1);
+  expect(await store.purge()).toMatchObject({ edges: 1 });
+  expect(await differencesOf(store)).toEqual([]);
+});
+
 test("a purge at any moment changes nothing that is visible", async () => {
   const steps = fc.array(fc.tuple(fc.array(anyUpdate(true), { maxLength: 15 }), fc.integer({ min: 0, max: 6000 })), {
     maxLength: 8,

@@ -36,15 +36,20 @@ export function* purgeSteps(graph: Graph, retired: RetiredNodes, horizonMs: numb
 }
 
 function purgeEdge(type: EdgeType, row: number, horizonMs: number, removedBeforeMs: number, purged: Purged): void {
-  const lastSeenMs = type.rows.lastSeenMs(row);
   const removedAtMs = type.rows.removedAtMs(row);
-  const hiddenUntilMs = Math.max(removedAtMs, type.endsRemovedAtMs(row));
-  const isOver =
-    lastSeenMs > hiddenUntilMs ? lastSeenMs + type.afreshMs <= horizonMs : hiddenUntilMs <= removedBeforeMs;
-  if (isOver) {
+  if (isEdgeOver(type, row, horizonMs, removedBeforeMs)) {
     type.forget(row);
     purged.edges++;
   } else if (removedAtMs !== -Infinity && removedAtMs <= removedBeforeMs) forgetRemoval(type, row, purged);
+}
+
+/** An edge that its own removal hides goes with that removal, whatever became of its ends since: it must not come back without it. */
+function isEdgeOver(type: EdgeType, row: number, horizonMs: number, removedBeforeMs: number): boolean {
+  const lastSeenMs = type.rows.lastSeenMs(row);
+  const removedAtMs = type.rows.removedAtMs(row);
+  if (lastSeenMs <= removedAtMs) return removedAtMs <= removedBeforeMs;
+  const endsRemovedAtMs = type.endsRemovedAtMs(row);
+  return lastSeenMs > endsRemovedAtMs ? lastSeenMs + type.afreshMs <= horizonMs : endsRemovedAtMs <= removedBeforeMs;
 }
 
 function purgeNode(
