@@ -40,7 +40,8 @@ export interface Refusal {
   readonly hint: string | undefined;
 }
 
-const admissionEveryMs = 100;
+/** How far `gateway.lag` may be overshot: by what comes in between two looks, and what is in flight. */
+const admissionEveryMs = 25;
 const retryAfterMs = 1000;
 
 export class PipelineControl {
