@@ -94,9 +94,13 @@ describe("a new folder of rdg init", () => {
   });
 
   test("status tells counters; verify finds no difference", async () => {
-    const status = JSON.parse((await rdg("status", "--json")).out) as {
-      jobs: { counters: Record<string, number[]> }[];
-    };
+    // What the open window holds is emitted and not yet published.
+    const statusOf = async () =>
+      JSON.parse((await rdg("status", "--json")).out) as {
+        jobs: { lagRecords: number; counters: Record<string, number[]> }[];
+      };
+    await expect.poll(async () => (await statusOf()).jobs[0]!.lagRecords, { timeout: 20_000 }).toBe(0);
+    const status = await statusOf();
     const { received, filtered, deduplicated, quarantined, mapped, emitted, merged, published } = Object.fromEntries(
       Object.entries(status.jobs[0]!.counters).map(([name, counts]) => [name, counts.reduce((sum, n) => sum + n, 0)]),
     );
