@@ -40,8 +40,9 @@ export interface Refusal {
   readonly hint: string | undefined;
 }
 
-/** How far `gateway.lag` may be overshot: by what comes in between two looks, and what is in flight. */
 const admissionEveryMs = 25;
+/** Events are refused from this share of `gateway.lag` on: the rest is room for what is in flight and what comes between two looks. */
+const lagRefusedAt = 0.7;
 const retryAfterMs = 1000;
 
 export class PipelineControl {
@@ -130,7 +131,7 @@ export class PipelineControl {
   }
 
   #admitWith(lagBytes: number, lagMax: number): void {
-    if (lagBytes > lagMax) {
+    if (lagBytes > lagMax * lagRefusedAt) {
       const message = `The jobs are ${formatSize(lagBytes)} of events behind.`;
       this.#admit(this.#storeRefusal ?? new RdgError("overloaded", "jobs_behind", message, { retryAfterMs }));
     } else if (this.#refusal?.code === "jobs_behind" && lagBytes < lagMax / 2) this.#admit(this.#storeRefusal);
