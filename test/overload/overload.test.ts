@@ -71,9 +71,9 @@ async function overfull(): Promise<string[]> {
 
 /** Asks traversals and looks at the queues until `load` is over. */
 async function probed(load: Promise<OpenLoopResult>): Promise<OpenLoopResult> {
-  let isOver = false;
-  const over = load.finally(() => (isOver = true));
-  for (let i = 0; !isOver; i++) {
+  const state = { isOver: false };
+  const over = load.finally(() => (state.isOver = true));
+  for (let i = 0; !state.isOver; i++) {
     const body = JSON.stringify({
       from: { type: "account", ids: [accountId(i)] },
       hops: [{ edge: "has_profile" }, { edge: "watched", limit: 50 }],
