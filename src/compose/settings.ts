@@ -36,6 +36,11 @@ export const embeddedSettings = {
     default: "",
     description: "Merge window of all jobs, such as 250ms or 0s, instead of what the definition says.",
   },
+  "memory.hugePages": {
+    kind: "boolean",
+    default: true,
+    description: "Whether to ask Linux for huge pages: a tenth more events for the same CPU.",
+  },
   "inputs.memory": {
     kind: "size",
     default: 512_000_000,

@@ -110,6 +110,21 @@ describe("a new folder of rdg init", () => {
     expect(await rdg("store", "verify")).toMatchObject({ code: 0, out: "" });
   });
 
+  test.runIf(process.platform === "linux")(
+    "the process asks for huge pages where Linux gives them, unless told not to",
+    async () => {
+      const wishes = async (pid: number): Promise<boolean> =>
+        (await readFile(`/proc/${pid}/environ`, "utf8")).includes("glibc.malloc.hugetlb=1");
+      const kernel = await readFile("/sys/kernel/mm/transparent_hugepage/enabled", "utf8").catch(() => "");
+      expect(await wishes(dev.pid)).toBe(kernel.includes("[madvise]"));
+      const other = await Dev.start(["--memory-huge-pages", "false", "--data", join(folder, "small-pages")], {
+        cwd: project,
+      });
+      expect(await wishes(other.pid)).toBe(false);
+      expect(await other.stop("SIGTERM")).toBe(0);
+    },
+  );
+
   test("a second process on the same folder is refused in one line", async () => {
     const { code, err } = await runCli(["dev", "--port", "0"], { cwd: project });
     expect(code).toBe(4);

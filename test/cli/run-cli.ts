@@ -57,6 +57,10 @@ export class Dev {
     throw new Error(`rdg dev ended:\n${err}`);
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   /** Resolves with the exit code; null when a signal ended it. */
   async stop(signal: "SIGTERM" | "SIGINT" | "SIGKILL"): Promise<number | null> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return this.#child.exitCode;
