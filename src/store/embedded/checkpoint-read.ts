@@ -1,5 +1,5 @@
 // Restores the newest intact checkpoint of a folder. Every page is checked before it is used: a damaged checkpoint is named and passed over, never served.
-import { mkdir, open, readdir, readFile, unlink } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { RdgError } from "../../core/errors.ts";
@@ -10,6 +10,8 @@ import { Graph } from "./graph.ts";
 import { damaged, type Manifest, manifestName, numberIn, pagesName, parseManifest } from "./manifest.ts";
 
 const readBytes = 8 << 20;
+/** Groups of pages that are being read while one is checked. */
+const readsAhead = 2;
 
 export interface Restored {
   readonly graph: Graph;
@@ -102,36 +104,71 @@ interface WantedPage {
   readonly page: number;
 }
 
+/** Reads ahead while it checks: both take about as long. */
 async function readPages(path: string, pages: readonly WantedPage[]): Promise<void> {
   const file = await open(path, "r").catch((cause: unknown) => {
     throw damaged(path, "its file of pages cannot be opened", cause);
   });
+  const reading: { readonly group: readonly WantedPage[]; readonly read: Promise<boolean> }[] = [];
+  const checkNext = async (): Promise<void> => {
+    const { group, read } = reading[0]!;
+    if (!(await read)) throw damaged(path, "its file of pages ends too early");
+    reading.shift();
+    for (const page of group) assertIntact(path, page);
+  };
   try {
-    for (let start = 0; start < pages.length;) {
-      let end = start;
-      for (let bytes = 0; end < pages.length && bytes < readBytes && end - start < 512; end++) {
-        bytes += pages[end]!.buffer.byteLength;
-      }
-      const group = pages.slice(start, end).filter(({ buffer }) => buffer.byteLength > 0);
-      let left = group.map(({ buffer }) => new Uint8Array(buffer));
-      while (left.length > 0) {
-        let { bytesRead } = await file.readv(left);
-        if (bytesRead === 0) throw damaged(path, "its file of pages ends too early");
-        left = left.flatMap((view) => {
-          const taken = Math.min(bytesRead, view.length);
-          bytesRead -= taken;
-          return taken === view.length ? [] : [view.subarray(taken)];
-        });
-      }
-      for (const { buffer, checksum, name, page } of group) {
-        if (crc32(new Uint8Array(buffer)) !== checksum)
-          throw damaged(path, `page ${page} of "${name}" has another checksum`);
-      }
-      start = end;
+    let position = 0;
+    for (const group of groupsOf(pages)) {
+      if (reading.length === readsAhead) await checkNext();
+      const read = readGroup(file, group, position);
+      // Who fails while an earlier group is checked is asked later.
+      read.catch(() => undefined);
+      reading.push({ group, read });
+      position += group.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
     }
+    while (reading.length > 0) await checkNext();
   } finally {
+    await Promise.allSettled(reading.map(({ read }) => read));
     await file.close();
   }
+}
+
+/** Pages that are read at once. Those without memory have nothing to read. */
+function* groupsOf(pages: readonly WantedPage[]): Generator<readonly WantedPage[]> {
+  let group: WantedPage[] = [];
+  let bytes = 0;
+  for (const page of pages) {
+    if (page.buffer.byteLength > 0) group.push(page);
+    bytes += page.buffer.byteLength;
+    if (bytes < readBytes && group.length < 512) continue;
+    yield group;
+    group = [];
+    bytes = 0;
+  }
+  yield group;
+}
+
+/** False where the file ends before. `readv` may read less than it was asked for. */
+async function readGroup(file: FileHandle, group: readonly WantedPage[], from: number): Promise<boolean> {
+  let position = from;
+  let left = group.map(({ buffer }) => new Uint8Array(buffer));
+  while (left.length > 0) {
+    let { bytesRead } = await file.readv(left, position);
+    if (bytesRead === 0) return false;
+    position += bytesRead;
+    left = left.flatMap((view) => {
+      const taken = Math.min(bytesRead, view.length);
+      bytesRead -= taken;
+      return taken === view.length ? [] : [view.subarray(taken)];
+    });
+  }
+  return true;
+}
+
+/** @throws RdgError corrupt */
+function assertIntact(path: string, { buffer, checksum, name, page }: WantedPage): void {
+  if (crc32(new Uint8Array(buffer)) === checksum) return;
+  throw damaged(path, `page ${page} of "${name}" has another checksum`);
 }
 
 function otherLayout(path: string): RdgError {
