@@ -19,8 +19,8 @@ export interface Store {
   readonly capabilities: StoreCapabilities;
   apply(frame: UpdateFrame): Promise<void>;
   applied(): Promise<AppliedPositions>;
-  /** Opens a reader for one request. Close it: references keep rows from being reused. */
-  reader(): StoreReader;
+  /** Opens a reader for one request. Close it: references keep rows from being reused. Options are for what wraps stores; a store itself may ignore them. */
+  reader(options?: ReaderOptions): StoreReader;
   /** Proves that both directions agree, that no list is out of order and that degrees are right; yields each difference. */
   verify(signal?: AbortSignal): AsyncIterable<Difference>;
   /** Every visible node and edge, for comparison and export; order is free. */
@@ -36,7 +36,18 @@ export interface AppliedPositions {
   readonly inputs: readonly Position[];
 }
 
+export interface ReaderOptions {
+  /** false: nothing is taken from a cache, nothing is put into it. */
+  readonly cache?: boolean;
+  /** true: shows everything that is applied when it is opened, not what a cache that follows by time alone still holds. */
+  readonly current?: boolean;
+  /** Monotonic time of the request's deadline: what could not begin before it is refused at once, what is under way then is given up. */
+  readonly deadlineMs?: number;
+}
+
 export interface StoreCapabilities {
+  /** Reads are answered from this process's memory, and every `apply` goes through it. Missing: they are calls to elsewhere. */
+  readonly local?: boolean;
   readonly atomicPositions: boolean;
   readonly exactDegrees: boolean;
   readonly filters: { readonly edge: boolean; readonly node: boolean };
@@ -53,6 +64,13 @@ export interface StoreReader {
   /** Number of visible neighbours: exact where the store keeps degrees, else counted up to `scanMax`. */
   degrees(request: DegreesRequest, signal: AbortSignal): Promise<readonly Degree[]>;
   close(): void;
+  /** What a cache in front of the store did for this reader so far: nodes and adjacency heads. Missing where there is none. */
+  readonly cached?: CacheUse;
+}
+
+export interface CacheUse {
+  readonly hits: number;
+  readonly misses: number;
 }
 
 export interface NodesRequest {

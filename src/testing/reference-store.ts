@@ -49,7 +49,12 @@ interface Neighbour {
 }
 
 class ReferenceStore implements Store {
-  readonly capabilities = { atomicPositions: true, exactDegrees: true, filters: { edge: true, node: true } };
+  readonly capabilities = {
+    local: true,
+    atomicPositions: true,
+    exactDegrees: true,
+    filters: { edge: true, node: true },
+  };
   readonly #model: GraphModel;
   readonly #clock: Clock;
   /** Per node type: element by id. Per edge type: element by from and to. */

@@ -48,7 +48,12 @@ const purgeIntervalMs = 60_000;
 const pressedPurgeMs = 5_000;
 
 export class EmbeddedStore implements Store {
-  readonly capabilities = { atomicPositions: true, exactDegrees: false, filters: { edge: true, node: true } };
+  readonly capabilities = {
+    local: true,
+    atomicPositions: true,
+    exactDegrees: false,
+    filters: { edge: true, node: true },
+  };
   readonly #graph: Graph;
   readonly #applied: Applied;
   readonly #clock: Clock;
