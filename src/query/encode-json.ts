@@ -4,17 +4,7 @@ import type { PropertyValue } from "../model/filter.ts";
 import type { EdgeRow, NodeRows } from "../store/port.ts";
 import type { Level, LevelEdges, Traversal } from "./execute.ts";
 import { JsonWriter, jsonBytes } from "./json-writer.ts";
-
-/** What the answer says beside the traversal itself. */
-export interface AnswerFrame {
-  readonly firstHop: number;
-  /** Per hop: the token to go on, or why there is none; undefined for complete hops. */
-  readonly next: readonly ({ readonly token: string } | { readonly reason: string } | undefined)[];
-  readonly asOf: readonly string[];
-  readonly waitMs: number;
-  /** Reads how long encoding took, when the rest is written. */
-  readonly encodeMs: () => number;
-}
+import { type AnswerFrame, hopAnswers, timingsOf } from "./parts.ts";
 
 const comma = 0x2c;
 const close = 0x7d;
@@ -42,12 +32,7 @@ export class AnswerEncoder {
     const fromHop = frame.firstHop > 0 ? `"fromHop":${frame.firstHop},` : "";
     writer.raw(`],${fromHop}"hops":${JSON.stringify(hopAnswers(traversal, frame))},"complete":${complete}`);
     writer.raw(`,"asOf":${JSON.stringify(frame.asOf)},"timings":`);
-    const [waitMs, hopsMs, nodesMs] = [
-      rounded(frame.waitMs),
-      traversal.hopsMs.map(rounded),
-      rounded(traversal.nodesMs),
-    ];
-    writer.raw(JSON.stringify({ waitMs, hopsMs, nodesMs, encodeMs: rounded(frame.encodeMs()) }));
+    writer.raw(JSON.stringify(timingsOf(traversal, frame)));
     writer.char(close);
     return writer.finish();
   }
@@ -74,19 +59,6 @@ export class AnswerEncoder {
     }
     writer.raw("]}");
   }
-}
-
-function rounded(ms: number): number {
-  return Math.round(ms * 1_000) / 1_000;
-}
-
-function hopAnswers(traversal: Traversal, frame: AnswerFrame): unknown[] {
-  return traversal.hops.map(({ cause, cut }, i) => {
-    if (cause === undefined) return { complete: true };
-    const next = frame.next[i];
-    const going = next === undefined ? {} : "token" in next ? { next: next.token } : { reason: next.reason };
-    return { complete: false, truncated: { cause, nodes: cut.length, ...going } };
-  });
 }
 
 const idKey = jsonBytes(`,"id":`);

@@ -10,7 +10,7 @@ import type { Update } from "../model/update/element.ts";
 import { graphOf } from "../model/update/oracle.ts";
 import type { Store } from "../store/port.ts";
 import { referenceStore } from "../testing/reference-store.ts";
-import type { QueryAnswer } from "./port.ts";
+import type { QueryAnswer, QueryContext } from "./port.ts";
 import { createQueries, type ObservedTraversal, type QueriesOptions } from "./queries.ts";
 
 const nowMs = Date.parse("2026-11-21T12:00:00Z");
@@ -88,7 +88,7 @@ async function open(
   return Object.assign(queries, { store });
 }
 
-const signal = new AbortController().signal;
+const context: QueryContext = { signal: new AbortController().signal };
 const textOf = ({ json }: QueryAnswer): string => Buffer.from(json).toString();
 const answerOf = (answer: QueryAnswer): TraverseAnswer => JSON.parse(textOf(answer)) as TraverseAnswer;
 const watchedFrom = (...ids: string[]): object => ({ from: { type: "account", ids }, hops: [{ edge: "watched" }] });
@@ -98,19 +98,19 @@ const goldenAnswer = new URL("../../test/golden/traversal/answer.v1.json", impor
 describe("an answer", () => {
   test("has its form, and its tokens have theirs", async () => {
     const from = { type: "account", ids: ["a1", "ghost", "nobody"] };
-    const answer = await (await open()).traverse({ from, hops: [{ edge: "watched", limit: 1 }] }, signal);
+    const answer = await (await open()).traverse({ from, hops: [{ edge: "watched", limit: 1 }] }, context);
     expect(`${textOf(answer)}\n`).toBe(await readFile(goldenAnswer, "utf8"));
   });
 
   test("goes on from a token that was issued long ago", async () => {
     const { hops } = JSON.parse(await readFile(goldenAnswer, "utf8")) as { hops: [{ truncated: { next: string } }] };
-    const answer = answerOf(await (await open()).traverse({ continue: hops[0].truncated.next }, signal));
+    const answer = answerOf(await (await open()).traverse({ continue: hops[0].truncated.next }, context));
     expect(answer.levels[1]!.edges!.map(({ to }) => to)).toEqual(["t2"]);
   });
 
   test("names the nodes and edges that exist, by id alone where they were never upserted", async () => {
     const queries = await open();
-    const { levels, complete, asOf } = answerOf(await queries.traverse(watchedFrom("ghost", "nobody"), signal));
+    const { levels, complete, asOf } = answerOf(await queries.traverse(watchedFrom("ghost", "nobody"), context));
     expect(levels[0]!.nodes).toEqual([{ type: "account", id: "ghost" }]);
     expect(levels[1]!.edges![0]).toMatchObject({ from: "ghost", to: "t1", properties: {} });
     expect(levels[1]!.nodes[0]!.properties).toEqual({ name: null });
@@ -119,9 +119,9 @@ describe("an answer", () => {
 
   test("comes from text as well", async () => {
     const queries = await open();
-    const asked = await queries.query({ query: "(account {id: 'a1'})-[:watched {latest: 2}]->(title)" }, signal);
+    const asked = await queries.query({ query: "(account {id: 'a1'})-[:watched {latest: 2}]->(title)" }, context);
     expect(answerOf(asked).levels[1]!.edges).toHaveLength(2);
-    const wrong = queries.query({ query: "(account {id: 'a1'})-[:watched {limit: 0}]->(title)" }, signal);
+    const wrong = queries.query({ query: "(account {id: 'a1'})-[:watched {limit: 0}]->(title)" }, context);
     await expect(wrong).rejects.toMatchObject({ code: "out_of_range", place: "the query as JSON: /hops/0/limit" });
   });
 });
@@ -129,25 +129,25 @@ describe("an answer", () => {
 describe("single elements", () => {
   test("are answered as in traversals, or not found", async () => {
     const queries = await open();
-    expect(JSON.parse(textOf(await queries.node("account", "a1", signal)))).toMatchObject({
+    expect(JSON.parse(textOf(await queries.node("account", "a1", context)))).toMatchObject({
       id: "a1",
       properties: { countries: ["DE", "FR"] },
     });
-    const edge: unknown = JSON.parse(textOf(await queries.edge("watched", "a1", "t1", signal)));
+    const edge: unknown = JSON.parse(textOf(await queries.edge("watched", "a1", "t1", context)));
     expect(edge).toMatchObject({
       from: "a1",
       to: "t1",
       properties: { positionMs: String(2n ** 60n), at: "2026-11-21T12:00:00.000Z" },
     });
     for (const missing of [
-      queries.node("account", "ghost", signal),
-      queries.node("acount", "a1", signal),
-      queries.edge("watched", "t1", "a1", signal),
-      queries.edge("knows", "a1", "a1", signal),
+      queries.node("account", "ghost", context),
+      queries.node("acount", "a1", context),
+      queries.edge("watched", "t1", "a1", context),
+      queries.edge("knows", "a1", "a1", context),
     ]) {
       await expect(missing).rejects.toMatchObject({ kind: "not_found" });
     }
-    await expect(queries.node("account", "\ud800", signal)).rejects.toMatchObject({ code: "bad_id" });
+    await expect(queries.node("account", "\ud800", context)).rejects.toMatchObject({ code: "bad_id" });
   });
 });
 
@@ -161,8 +161,8 @@ describe("bounds", () => {
       },
     });
     const request = { from: { type: "account", ids: ["a1"] }, timeoutMs: 200 };
-    await queries.traverse({ ...request, waitFor: ["events.playback/0@49"] }, signal);
-    const late = queries.traverse({ ...request, waitFor: ["events.playback/0@50"] }, signal);
+    await queries.traverse({ ...request, waitFor: ["events.playback/0@49"] }, context);
+    const late = queries.traverse({ ...request, waitFor: ["events.playback/0@50"] }, context);
     await expect(late).rejects.toMatchObject({ kind: "unavailable", code: "not_applied_yet" });
     expect(asked[0]).toEqual([[{ topic: "events.playback", partition: 0, offset: 49 }], 200]);
   });
@@ -171,7 +171,7 @@ describe("bounds", () => {
     const observed: ObservedTraversal[] = [];
     const queries = await open({ observe: (traversal) => observed.push(traversal) });
     const cut = async (budget: object): Promise<unknown> =>
-      answerOf(await queries.traverse({ ...watchedFrom("a1", "ghost"), budget }, signal)).hops[0];
+      answerOf(await queries.traverse({ ...watchedFrom("a1", "ghost"), budget }, context)).hops[0];
     const next = expect.any(String) as unknown;
     expect(await cut({ edges: 2 })).toEqual({ complete: false, truncated: { cause: "budget_edges", nodes: 2, next } });
     expect(await cut({ scanned: 1 })).toEqual({ complete: false, truncated: { cause: "scan", nodes: 2, next } });
@@ -187,7 +187,7 @@ describe("bounds", () => {
     const queries = await open({ clock: ticking });
     const hops = [{ edge: "watched" }, { edge: "watched", direction: "in" }];
     const answer = answerOf(
-      await queries.traverse({ from: { type: "account", ids: ["a1"] }, hops, timeoutMs: 10 }, signal),
+      await queries.traverse({ from: { type: "account", ids: ["a1"] }, hops, timeoutMs: 10 }, context),
     );
     expect(answer.hops.at(-1)).toMatchObject({ truncated: { cause: "deadline" } });
     expect(answer.levels).toHaveLength(3);
@@ -195,7 +195,7 @@ describe("bounds", () => {
 
   test("large properties are bounded, too", async () => {
     const queries = await open({ limits: { bytesMax: 1 } });
-    const large = queries.traverse(watchedFrom("a1"), signal);
+    const large = queries.traverse(watchedFrom("a1"), context);
     await expect(large).rejects.toMatchObject({ kind: "invalid", code: "answer_too_large" });
   });
 
@@ -203,7 +203,7 @@ describe("bounds", () => {
     const given = new AbortController();
     given.abort();
     const queries = await open();
-    const gone = queries.traverse(watchedFrom("a1"), given.signal);
+    const gone = queries.traverse(watchedFrom("a1"), { signal: given.signal });
     await expect(gone).rejects.toMatchObject({ kind: "closed", code: "request_aborted" });
   });
 });
@@ -211,7 +211,7 @@ describe("bounds", () => {
 describe("a continuation token", () => {
   async function token(): Promise<string> {
     const request = { from: { type: "account", ids: ["a1"] }, hops: [{ edge: "watched", limit: 1, since: "1h" }] };
-    const [hop] = answerOf(await (await open()).traverse(request, signal)).hops;
+    const [hop] = answerOf(await (await open()).traverse(request, context)).hops;
     return hop!.complete ? "" : hop!.truncated.next!;
   }
 
@@ -223,7 +223,7 @@ describe("a continuation token", () => {
       "base64url",
     );
     const code = async (next: unknown): Promise<string> => {
-      const error: unknown = await queries.traverse({ continue: next }, signal).catch((thrown: unknown) => thrown);
+      const error: unknown = await queries.traverse({ continue: next }, context).catch((thrown: unknown) => thrown);
       return error instanceof RdgError ? error.code : "accepted";
     };
     expect(await code(good)).toBe("accepted");
@@ -233,13 +233,13 @@ describe("a continuation token", () => {
     expect(await code("")).toBe("bad_continuation");
     expect(await code(7)).toBe("not_a_string");
     const foreign = await open({ continuationKey: new Uint8Array(32).fill(8) });
-    await expect(foreign.traverse({ continue: good }, signal)).rejects.toMatchObject({ code: "bad_continuation" });
+    await expect(foreign.traverse({ continue: good }, context)).rejects.toMatchObject({ code: "bad_continuation" });
   });
 
   test("is refused when the definition has lost what it walks", async () => {
     const changed = { ...model, edges: model.edges.slice(1) };
     const queries = await open({ model: changed });
-    await expect(queries.traverse({ continue: await token() }, signal)).rejects.toMatchObject({
+    await expect(queries.traverse({ continue: await token() }, context)).rejects.toMatchObject({
       code: "continuation_stale",
     });
   });
@@ -247,7 +247,7 @@ describe("a continuation token", () => {
   test("keeps ages counting from the first request", async () => {
     const next = await token();
     const later: Clock = { now: () => nowMs + 86_400_000, monotonicMs: () => 0 };
-    const answer = answerOf(await (await open({ clock: later })).traverse({ continue: next }, signal));
+    const answer = answerOf(await (await open({ clock: later })).traverse({ continue: next }, context));
     expect(answer.levels[1]!.edges).toHaveLength(1);
   });
 
@@ -255,12 +255,12 @@ describe("a continuation token", () => {
     const queries = await open({ limits: { startsMax: 2 } });
     const any = { from: { type: "account", ids: ["a1"] }, hops: [{ edge: "watched", order: "any", limit: 1 }] };
     const reason = expect.stringContaining("latest") as unknown;
-    expect(answerOf(await queries.traverse(any, signal)).hops[0]).toMatchObject({
+    expect(answerOf(await queries.traverse(any, context)).hops[0]).toMatchObject({
       truncated: { cause: "limit", reason },
     });
     const hops = [{ edge: "watched" }, { edge: "watched", direction: "in" }];
     const budget = { from: { type: "account", ids: ["a1"] }, hops, budget: { edges: 3 } };
-    expect(answerOf(await queries.traverse(budget, signal)).hops[1]).toMatchObject({
+    expect(answerOf(await queries.traverse(budget, context)).hops[1]).toMatchObject({
       truncated: { nodes: 3, reason: expect.stringContaining("too many") as unknown },
     });
   });

@@ -10,7 +10,8 @@ import { continuationOf, planContinuation } from "./continuation.ts";
 import { AnswerEncoder } from "./encode-json.ts";
 import { type Execution, type Traversal, executeTraversal } from "./execute.ts";
 import { JsonReader } from "./json-reader.ts";
-import type { Queries, QueryAnswer } from "./port.ts";
+import { type AnswerFrame, partsOf } from "./parts.ts";
+import type { Queries, QueryAnswer, QueryContext, TraversalPart } from "./port.ts";
 import { edgeTypeIndex, nodeTypeIndex, planTraversal, readId } from "./request.ts";
 import { parseQuery, retold } from "./text/parse.ts";
 import { type TraversalLimits, type TraversalPlan, defaultTraversalLimits } from "./traversal-plan.ts";
@@ -71,11 +72,35 @@ class StoreQueries implements Queries {
     this.slots = options.slots ?? new Slots(traversalsMax);
   }
 
-  traverse(request: unknown, signal: AbortSignal): Promise<QueryAnswer> {
-    return whileAsked(signal, () => this.answer(request, signal));
+  traverse(request: unknown, { signal }: QueryContext): Promise<QueryAnswer> {
+    return whileAsked(signal, () => this.run(request, signal, (traversal, frame) => this.encode(traversal, frame)));
   }
 
-  private async answer(request: unknown, signal: AbortSignal): Promise<QueryAnswer> {
+  async *traverseParts(request: unknown, { signal }: QueryContext): AsyncGenerator<TraversalPart> {
+    yield* await whileAsked(signal, () => this.run(request, signal, partsOf));
+  }
+
+  private encode(traversal: Traversal, frame: AnswerFrame): QueryAnswer {
+    const { clock, observe } = this.options;
+    const encodeFromMs = clock.monotonicMs();
+    const json = this.encoder.traversal(traversal, frame);
+    observe?.({
+      edges: traversal.levels.reduce((sum, level) => sum + (level.edges?.count ?? 0), 0),
+      scanned: traversal.scanned,
+      complete: traversal.hops.every(({ cause }) => cause === undefined),
+      waitMs: frame.waitMs,
+      traverseMs: frame.traverseMs,
+      encodeMs: clock.monotonicMs() - encodeFromMs,
+      answerBytes: json.length,
+    });
+    return { json };
+  }
+
+  private async run<T>(
+    request: unknown,
+    signal: AbortSignal,
+    take: (traversal: Traversal, frame: AnswerFrame) => T,
+  ): Promise<T> {
     const { model, clock, store, continuationKey } = this.options;
     const startedMs = clock.monotonicMs();
     const continued = typeof request === "object" && request !== null && Object.hasOwn(request, "continue");
@@ -83,32 +108,32 @@ class StoreQueries implements Queries {
       ? planContinuation(request, model, this.limits, continuationKey)
       : planTraversal(request, model, this.limits, clock.now());
     await this.waitFor(plan, signal);
-    const walk = async (): Promise<QueryAnswer> => {
+    const walk = async (): Promise<T> => {
       const walkedFromMs = clock.monotonicMs();
       // Read before the store is: the answer has seen at least this.
       const { inputs } = await store.applied();
       const traversal = await executeTraversal(plan, this.execution, startedMs, signal);
-      return this.encode(plan, traversal, inputs, startedMs, walkedFromMs);
+      return take(traversal, this.frame(plan, traversal, inputs, startedMs, walkedFromMs));
     };
     return this.slots.run(walk, signal);
   }
 
-  async query(request: unknown, signal: AbortSignal): Promise<QueryAnswer> {
+  async query(request: unknown, context: QueryContext): Promise<QueryAnswer> {
     const json = new JsonReader(request).object(["query", "budget", "waitFor", "timeoutMs"]);
     const { query: _text, ...rest } = json.value as { readonly query: unknown };
     const parsed = parseQuery(json.at("query").text("a query"), this.options.model);
     try {
-      return await this.traverse({ ...parsed, ...rest }, signal);
+      return await this.traverse({ ...parsed, ...rest }, context);
     } catch (error) {
       throw retold(error);
     }
   }
 
-  node(type: string, id: string, signal: AbortSignal): Promise<QueryAnswer> {
+  node(type: string, id: string, { signal }: QueryContext): Promise<QueryAnswer> {
     return whileAsked(signal, () => this.findNode(type, id, signal));
   }
 
-  edge(type: string, from: string, to: string, signal: AbortSignal): Promise<QueryAnswer> {
+  edge(type: string, from: string, to: string, { signal }: QueryContext): Promise<QueryAnswer> {
     return whileAsked(signal, () => this.findEdge(type, from, to, signal));
   }
 
@@ -164,32 +189,26 @@ class StoreQueries implements Queries {
     });
   }
 
-  private encode(
+  private frame(
     plan: TraversalPlan,
     traversal: Traversal,
     inputs: readonly Position[],
     startedMs: number,
     walkedFromMs: number,
-  ): QueryAnswer {
-    const { clock, continuationKey, observe } = this.options;
+  ): AnswerFrame {
+    const { clock, continuationKey } = this.options;
     const encodeFromMs = clock.monotonicMs();
-    const encodeMs = (): number => clock.monotonicMs() - encodeFromMs;
     const next = traversal.hops.map((outcome, hop) =>
       outcome.cause === undefined ? undefined : continuationOf(plan, hop, outcome, this.limits, continuationKey),
     );
-    const waitMs = walkedFromMs - startedMs;
-    const asOf = inputs.map(formatPosition);
-    const json = this.encoder.traversal(traversal, { firstHop: plan.firstHop, next, asOf, waitMs, encodeMs });
-    observe?.({
-      edges: traversal.levels.reduce((sum, level) => sum + (level.edges?.count ?? 0), 0),
-      scanned: traversal.scanned,
-      complete: traversal.hops.every(({ cause }) => cause === undefined),
-      waitMs,
+    return {
+      firstHop: plan.firstHop,
+      next,
+      asOf: inputs.map(formatPosition),
+      waitMs: walkedFromMs - startedMs,
       traverseMs: encodeFromMs - walkedFromMs,
-      encodeMs: encodeMs(),
-      answerBytes: json.length,
-    });
-    return { json };
+      encodeMs: () => clock.monotonicMs() - encodeFromMs,
+    };
   }
 }
 

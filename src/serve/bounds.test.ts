@@ -167,6 +167,7 @@ const large = Buffer.alloc(4_000_000, " ");
 const largeAnswers: Queries = {
   traverse: async () => ({ json: large }),
   query: async () => ({ json: large }),
+  traverseParts: async function* () {},
   node: async () => ({ json: large }),
   edge: async () => ({ json: large }),
 };

@@ -2,7 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { RdgError } from "../core/errors.ts";
-import type { Queries, QueryAnswer } from "../query/port.ts";
+import type { Queries, QueryAnswer, QueryContext } from "../query/port.ts";
 import { takeBodies } from "./bodies.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { Admission } from "./guards.ts";
@@ -18,7 +18,7 @@ export interface QueryRouteOptions {
   readonly answers: ByteBudget;
 }
 
-type Ask = (signal: AbortSignal) => Promise<QueryAnswer>;
+type Ask = (context: QueryContext) => Promise<QueryAnswer>;
 
 export function queryRoutes(app: FastifyInstance, options: QueryRouteOptions): void {
   const { queries, admission, waiting, answers } = options;
@@ -29,7 +29,7 @@ export function queryRoutes(app: FastifyInstance, options: QueryRouteOptions): v
       if (!reply.raw.writableFinished) given.abort();
     });
     answers.expect(1);
-    const { json } = await admitted.run(() => ask(given.signal));
+    const { json } = await admitted.run(() => ask({ signal: given.signal }));
     if (!given.signal.aborted) {
       const holding = answers.hold(() => reply.raw.destroy());
       reply.raw.once("close", () => holding.release());
@@ -40,22 +40,24 @@ export function queryRoutes(app: FastifyInstance, options: QueryRouteOptions): v
   const asked = (
     request: FastifyRequest,
     reply: FastifyReply,
-    ask: (body: unknown, signal: AbortSignal) => Promise<QueryAnswer>,
+    ask: (body: unknown, context: QueryContext) => Promise<QueryAnswer>,
   ) => {
     const body = jsonOf(request);
-    return answer(reply, (signal) => ask(body, signal), waits(body) ? waiting : admission);
+    return answer(reply, (context) => ask(body, context), waits(body) ? waiting : admission);
   };
   app.post("/v1/traverse", async (request, reply) =>
-    asked(request, reply, (body, signal) => queries.traverse(body, signal)),
+    asked(request, reply, (body, context) => queries.traverse(body, context)),
   );
-  app.post("/v1/query", async (request, reply) => asked(request, reply, (body, signal) => queries.query(body, signal)));
+  app.post("/v1/query", async (request, reply) =>
+    asked(request, reply, (body, context) => queries.query(body, context)),
+  );
   app.get<{ Params: { type: string; id: string } }>("/v1/nodes/:type/:id", (request, reply) => {
     const { type, id } = request.params;
-    return answer(reply, (signal) => queries.node(type, id, signal));
+    return answer(reply, (context) => queries.node(type, id, context));
   });
   app.get<{ Params: { type: string; from: string; to: string } }>("/v1/edges/:type/:from/:to", (request, reply) => {
     const { type, from, to } = request.params;
-    return answer(reply, (signal) => queries.edge(type, from, to, signal));
+    return answer(reply, (context) => queries.edge(type, from, to, context));
   });
 }
 

@@ -70,6 +70,7 @@ const answerOf = (value: unknown): QueryAnswer => ({ json: Buffer.from(JSON.stri
 const echo: Queries = {
   traverse: async (request) => answerOf({ traverse: request }),
   query: async (request) => answerOf({ query: request }),
+  traverseParts: async function* () {},
   node: async (type, id) => answerOf([type, id]),
   edge: async (type, from, to) => answerOf([type, from, to]),
 };
@@ -237,7 +238,7 @@ describe("queries", () => {
 
   test("are given up when their caller goes away", async () => {
     const asked = Promise.withResolvers<AbortSignal>();
-    const traverse: Queries["traverse"] = (_request, given) => {
+    const traverse: Queries["traverse"] = (_request, { signal: given }) => {
       asked.resolve(given);
       return new Promise((_resolve, reject) =>
         given.addEventListener("abort", () => reject(new RdgError("closed", "request_aborted", "Gone."))),

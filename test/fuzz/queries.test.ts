@@ -21,7 +21,7 @@ import type { EmbeddedStore } from "../../src/store/embedded/store.ts";
 import { damage, damaged } from "./damage.ts";
 import { rounds } from "./rounds.ts";
 
-const { signal } = new AbortController();
+const context = { signal: new AbortController().signal };
 let folder: string;
 let store: EmbeddedStore;
 let queries: Queries;
@@ -132,7 +132,7 @@ const { made } = fc.letrec<{ made: unknown }>((tie) => ({
 }));
 
 test("the request that others are made from is good", async () => {
-  expect(await outcome(() => queries.traverse(good, signal))).toHaveProperty("levels");
+  expect(await outcome(() => queries.traverse(good, context))).toHaveProperty("levels");
 });
 
 test("requests", async () => {
@@ -149,7 +149,7 @@ test("requests", async () => {
     made.map((waitFor) => ({ ...good, waitFor })),
   );
   const property = fc.asyncProperty(requests, async (request) => {
-    await outcome(() => queries.traverse(request, signal));
+    await outcome(() => queries.traverse(request, context));
   });
   await fc.assert(property, { numRuns: rounds(1500) });
 });
@@ -180,18 +180,20 @@ test("texts, as far as the answer", async () => {
     damage.map((changes) => damaged(Buffer.from(text), changes).toString()),
   );
   const property = fc.asyncProperty(texts, async (query) => {
-    await outcome(() => queries.query({ query }, signal));
+    await outcome(() => queries.query({ query }, context));
   });
   await fc.assert(property, { numRuns: rounds(800) });
 });
 
 test("continuation tokens", async () => {
   const request = { from: { type: "person", ids: ["p0"] }, hops: [{ edge: "knows", direction: "in", limit: 2 }] };
-  const first = (await outcome(() => queries.traverse(request, signal))) as { hops: { truncated: { next: string } }[] };
+  const first = (await outcome(() => queries.traverse(request, context))) as {
+    hops: { truncated: { next: string } }[];
+  };
   const token = first.hops[0]!.truncated.next;
   const property = fc.asyncProperty(damage, async (changes) => {
     const forged = damaged(Buffer.from(token), changes).toString();
-    const answered = await outcome(() => queries.traverse({ continue: forged }, signal));
+    const answered = await outcome(() => queries.traverse({ continue: forged }, context));
     if (forged !== token) expect(["bad_continuation", "continuation_version"]).toContain((answered as RdgError).code);
   });
   await fc.assert(property, { numRuns: rounds(500) });

@@ -33,7 +33,7 @@ export async function expectTraversals(
     const request = aboutWhatThereIs(model, graph, sampled, random);
     const plan = planTraversal(request, model, defaultTraversalLimits, nowMs);
     const asked = JSON.parse(JSON.stringify(request)) as unknown;
-    const { json } = await time.until(queries.traverse(asked, new AbortController().signal), "an answer");
+    const { json } = await time.until(queries.traverse(asked, { signal: new AbortController().signal }), "an answer");
     const answer = JSON.parse(Buffer.from(json).toString()) as TraverseAnswer;
     expect(answer.levels).toEqual(referenceTraversal(model, graph, plan).levels);
   }

@@ -75,7 +75,7 @@ function queriesOf(model: GraphModel, store: Store): Queries {
 }
 
 async function ask(queries: Queries, request: TraverseRequest | ContinueRequest): Promise<TraverseAnswer> {
-  const { json } = await queries.traverse(JSON.parse(JSON.stringify(request)), signal);
+  const { json } = await queries.traverse(JSON.parse(JSON.stringify(request)), { signal });
   return JSON.parse(Buffer.from(json).toString()) as TraverseAnswer;
 }
 

@@ -154,7 +154,7 @@ export class Clients {
     if (up === undefined) return;
     const ids = sent.records.map(({ id }) => id);
     const request = { from: { type: "receipt", ids }, waitFor: positions, timeoutMs: askMs };
-    const answered = up.line.queries.traverse(request, new AbortController().signal).then(
+    const answered = up.line.queries.traverse(request, { signal: new AbortController().signal }).then(
       ({ json }) => JSON.parse(Buffer.from(json).toString()) as TraverseAnswer,
       (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
     );

@@ -20,7 +20,7 @@ export function formatQuery(request: TraverseRequest, model: GraphModel): string
     const typed = nodeName !== "" || i === request.hops!.length - 1;
     const label = `${nodeName}${nodeName === "" ? "" : ":"}${typed ? name(here) : ""}`;
     const selected = hop.select?.node ? `${typed ? " " : ""}{select: ${literal(hop.select.node)}}` : "";
-    path += `${before}[${edgeName}:${name(hop.edge)}${options(hop)}]${after}(${label}${selected})`;
+    path += `${before}[${edgeName}:${name(hop.edge as string)}${options(hop)}]${after}(${label}${selected})`;
     if (!isEmpty(edge)) conditions.push(...conjuncts(edge, edgeName));
     if (!isEmpty(node)) conditions.push(...conjuncts(node, nodeName));
   }
