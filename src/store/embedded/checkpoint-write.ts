@@ -36,7 +36,7 @@ export function capture(graph: Graph, applied: Applied, retired: RetiredNodes): 
     name,
     pages: pages.capture().map((buffer, page) => ({ list: pages, page, buffer })),
   }));
-  graph.epoch.current++;
+  graph.epoch.begin();
   return { lists, layout: layoutOf(graph.model), state: stateOf(graph, applied.state(), retired.waiting()) };
 }
 

@@ -6,6 +6,8 @@ import { type Capture, capture, writeCheckpoint } from "./checkpoint-write.ts";
 import type { Graph } from "./graph.ts";
 import type { RetiredNodes } from "./retired-nodes.ts";
 
+const copiedLeastBytes = 64e6;
+
 export interface CheckpointerOptions {
   readonly folder: string;
   readonly graph: Graph;
@@ -14,8 +16,8 @@ export interface CheckpointerOptions {
   readonly turns: Turns;
   /** `Number.MAX_SAFE_INTEGER` and more: no checkpoint is ever written by itself, not even by closing. */
   readonly debtMaxBytes: number;
-  /** Bytes of copied pages at which applying waits for the checkpoint. */
-  readonly copiedMaxBytes: number;
+  /** Bytes of copied pages at which applying waits for the checkpoint. Default: half of what the graph takes, at least 64 MB. */
+  readonly copiedMaxBytes: number | undefined;
   /** Number and positions of the newest checkpoint in the folder. */
   readonly newest: number;
   readonly newestApplied: AppliedState | undefined;
@@ -31,6 +33,7 @@ export class Checkpointer {
   #debtBytes = 0;
   #dueAtBytes: number;
   #running: Promise<void> | undefined;
+  #copiedMaxBytes = Infinity;
   #progress: (() => void)[] = [];
   /** What the two kept checkpoints stand for, older first. */
   #kept: AppliedState[];
@@ -73,7 +76,7 @@ export class Checkpointer {
 
   /** Undefined, or what applying should wait for because a running checkpoint made it copy too much. */
   room(): Promise<void> | undefined {
-    if (this.#options.graph.epoch.copiedBytes < this.#options.copiedMaxBytes) return undefined;
+    if (this.#options.graph.epoch.copiedBytes < this.#copiedMaxBytes) return undefined;
     return new Promise((resolve) => this.#progress.push(resolve));
   }
 
@@ -91,6 +94,7 @@ export class Checkpointer {
     let captured: Capture | undefined;
     let debtBytes = 0;
     await alone(async () => {
+      this.#copiedMaxBytes = this.#options.copiedMaxBytes ?? Math.max(copiedLeastBytes, graph.usedBytes / 2);
       captured = capture(graph, applied, retired);
       debtBytes = this.#debtBytes;
     });

@@ -2,6 +2,7 @@
 //
 // A checkpoint captures the buffers of a list as they are and raises the epoch. Until it has written a page and released it, whoever is about to
 // change that page calls `touch`, which leaves the captured buffer to the checkpoint and goes on with a copy: one comparison per touched page otherwise.
+import { SpareBuffers } from "./spare-buffers.ts";
 
 /** What all pages of one store share. */
 export class Epoch {
@@ -9,6 +10,13 @@ export class Epoch {
   current = 0;
   /** Bytes of captured buffers that were replaced by copies and that the checkpoint still holds. */
   copiedBytes = 0;
+  readonly spare = new SpareBuffers();
+
+  /** A checkpoint has captured all pages. */
+  begin(): void {
+    this.current++;
+    this.spare.trim();
+  }
 }
 
 export class PageList {
@@ -31,7 +39,9 @@ export class PageList {
 
   /** Appends a zeroed page and returns its number. */
   add(sizeBytes: number): number {
-    return this.adopt(new ArrayBuffer(sizeBytes));
+    const spare = this.#epoch.spare.take(sizeBytes);
+    if (spare !== undefined) new Uint8Array(spare).fill(0);
+    return this.adopt(spare ?? new ArrayBuffer(sizeBytes));
   }
 
   /** Appends a buffer as a page. */
@@ -62,11 +72,17 @@ export class PageList {
   /** The checkpoint no longer reads the captured buffer of this page. */
   release(page: number, captured: ArrayBuffer): void {
     if (this.words[page]!.buffer === captured) this.#stamps[page] = this.#epoch.current;
-    else this.#epoch.copiedBytes -= captured.byteLength;
+    else {
+      this.#epoch.copiedBytes -= captured.byteLength;
+      this.#epoch.spare.give(captured);
+    }
   }
 
   #own(page: number): void {
-    this.#set(page, (this.words[page]!.buffer as ArrayBuffer).slice(0));
+    const captured = this.bytes[page]!;
+    const copy = this.#epoch.spare.take(captured.length) ?? new ArrayBuffer(captured.length);
+    new Uint8Array(copy).set(captured);
+    this.#set(page, copy);
   }
 
   #set(page: number, buffer: ArrayBuffer): void {

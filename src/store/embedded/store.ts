@@ -27,7 +27,7 @@ export interface EmbeddedStoreSettings {
    * `Number.MAX_SAFE_INTEGER` none is, not even by `close`.
    */
   readonly checkpointDebtMaxBytes: number;
-  /** Memory beyond that for copies of pages that a checkpoint has not written yet; applying waits at it. Default: a quarter of `memoryMaxBytes`, at least 64 MB. */
+  /** Memory beyond that for copies of pages that a checkpoint has not written yet; applying waits at it. Default: half of what the graph takes, at least 64 MB. */
   readonly checkpointCopiesMaxBytes?: number;
   /** How often expired and long removed elements are looked for. Default: every minute. */
   readonly purgeIntervalMs?: number;
@@ -89,7 +89,7 @@ export class EmbeddedStore implements Store {
       notice,
       alone,
       debtMaxBytes: settings.checkpointDebtMaxBytes,
-      copiedMaxBytes: settings.checkpointCopiesMaxBytes ?? Math.max(64e6, settings.memoryMaxBytes / 4),
+      copiedMaxBytes: settings.checkpointCopiesMaxBytes,
       newestApplied: found ? applied.state() : undefined,
     });
     const intervalMs = settings.purgeIntervalMs ?? purgeIntervalMs;
