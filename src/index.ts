@@ -45,7 +45,14 @@ export type {
   Value,
 } from "./model/define/field.ts";
 export { count, when } from "./model/define/functions.ts";
-export { defineGraph, isGraph, loadGraph, type Graph, type GraphOptions } from "./model/define/graph.ts";
+export {
+  defineGraph,
+  isGraph,
+  loadGraph,
+  type Graph,
+  type GraphOptions,
+  type TraversalOptions,
+} from "./model/define/graph.ts";
 export { job, type JobDef, type JobOptions, type JobStart } from "./model/define/job.ts";
 export type { StandardSchema } from "./model/define/standard-schema.ts";
 export type { Update, Updates } from "./model/define/update.ts";

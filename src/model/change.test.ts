@@ -125,6 +125,13 @@ const cases: readonly [Variant, Variant, ChangeClass, string][] = [
   [{}, { options: { skewMax: "1m" } }, "compatible", "graph.skewMax"],
   [{}, { options: { lateness: "2d" } }, "compatible", "graph.lateness"],
   [{}, { options: { tombstoneGrace: "60d" } }, "compatible", "graph.tombstoneGrace"],
+  [{}, { options: { traversals: { since: "ever" } } }, "compatible", "graph.traversals"],
+  [
+    { options: { traversals: { limit: 5 } } },
+    { options: { traversals: { limit: 6 } } },
+    "compatible",
+    "graph.traversals",
+  ],
 ];
 
 test.each(cases.map(([before, after, kind, place], i) => ({ i, before, after, kind, place })))(

@@ -38,6 +38,7 @@ export function classifyChange(before: GraphModel, after: GraphModel): readonly 
   changes.compare("graph", "skewMax", before.skewMaxMs, after.skewMaxMs, "compatible");
   changes.compare("graph", "lateness", before.latenessMs, after.latenessMs, "compatible");
   changes.compare("graph", "tombstoneGrace", before.tombstoneGraceMs, after.tombstoneGraceMs, "compatible");
+  changes.compare("graph", "traversals", before.traversals, after.traversals, "compatible");
   return changes.found;
 }
 

@@ -81,6 +81,14 @@ export interface JobModel {
     | { readonly kind: "map"; readonly source: string };
 }
 
+/** What holds for every hop of every traversal that says nothing else, over what is built in (since 100 days, 300 edges per node, latest). */
+export interface TraversalDefaults {
+  /** How far back edges are followed; `ever`: without bound. */
+  readonly sinceMs?: number | "ever";
+  readonly limit?: number;
+  readonly order?: "latest" | "any";
+}
+
 /** Lists are in order of first mention, and an index into them is how batches and layouts name a type. */
 export interface GraphModel {
   readonly format: typeof definitionFormat;
@@ -96,4 +104,6 @@ export interface GraphModel {
   readonly latenessMs: number;
   /** How long a removed element's tombstone is kept. */
   readonly tombstoneGraceMs: number;
+  /** Missing in definitions that declare nothing, and in those of earlier versions. */
+  readonly traversals?: TraversalDefaults;
 }

@@ -194,6 +194,18 @@ const cases: readonly [code: string, place: string, run: () => unknown][] = [
   ["not_a_edge", "graph g > edges", () => untyped(defineGraph)("g", { jobs: [], edges: [thing] })],
   ["bad_duration", "graph g > skewMax", () => untyped(defineGraph)("g", { jobs: [], skewMax: "x" })],
   ["out_of_range", "graph g > tombstoneGrace", () => defineGraph("g", { jobs: [], tombstoneGrace: "1d" })],
+  [
+    "unknown_option",
+    "graph g > traversals",
+    () => untyped(defineGraph)("g", { jobs: [], traversals: { until: "1d" } }),
+  ],
+  ["out_of_range", "graph g > traversals.limit", () => defineGraph("g", { jobs: [], traversals: { limit: 10_001 } })],
+  ["out_of_range", "graph g > traversals.since", () => defineGraph("g", { jobs: [], traversals: { since: "0d" } })],
+  [
+    "out_of_range",
+    "graph g > traversals.order",
+    () => untyped(defineGraph)("g", { jobs: [], traversals: { order: "new" } }),
+  ],
   ["unknown_option", "graph g", () => untyped(defineGraph)("g", { jobs: [], job: [] })],
 ];
 

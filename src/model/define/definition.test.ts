@@ -15,7 +15,7 @@ import { edge, node } from "./element.ts";
 import { event, sideInput } from "./event.ts";
 import { t } from "./field.ts";
 import { count, when } from "./functions.ts";
-import { defineGraph, isGraph, loadGraph } from "./graph.ts";
+import { defineGraph, type GraphOptions, isGraph, loadGraph } from "./graph.ts";
 import { job, type JobDef } from "./job.ts";
 
 const golden = new URL("../../../test/golden/definition/streaming.json", import.meta.url);
@@ -358,6 +358,15 @@ test("rows can be spread and listed, and awaiting one does no harm", async () =>
   });
   expect(keys).toEqual(order.model.fields.map(({ name }) => name));
   expect(await row).toBe(row);
+});
+
+test("defaults of traversals are kept as they are given; a definition without them says nothing", () => {
+  const traversals = (given?: GraphOptions["traversals"]): unknown =>
+    defineGraph("g", { jobs: [], ...(given && { traversals: given }) }).model.traversals;
+  expect(traversals()).toBe(undefined);
+  expect(traversals({})).toBe(undefined);
+  expect(traversals({ since: "ever" })).toEqual({ sinceMs: "ever" });
+  expect(traversals({ since: "2d", limit: 5, order: "any" })).toEqual({ sinceMs: 172_800_000, limit: 5, order: "any" });
 });
 
 test("map keeps its function beside the model, with its source in it", () => {

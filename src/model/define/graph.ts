@@ -9,10 +9,19 @@ import {
   type SideInputModel,
 } from "../definition.ts";
 import { fingerprintOf } from "../fingerprint.ts";
-import { checkName, checkOptions, declarationNameMax, deepFreeze, definitionError, within } from "./check.ts";
+import {
+  checkInteger,
+  checkName,
+  checkOptions,
+  declarationNameMax,
+  deepFreeze,
+  definitionError,
+  within,
+} from "./check.ts";
 import {
   declarationOf,
   durationMs,
+  positiveMs,
   type AnyEdge,
   type AnyNode,
   type Declaration,
@@ -31,6 +40,17 @@ export interface GraphOptions {
   readonly lateness?: Duration;
   /** How long tombstones are kept; default a week, and at least what the events' retention and the lateness ask for. */
   readonly tombstoneGrace?: Duration;
+  /** What bounds the hops of traversals that say nothing else. */
+  readonly traversals?: TraversalOptions;
+}
+
+/** Over what is built in (`since: "100d"`, `limit: 300`, `order: "latest"`), under what a request says. */
+export interface TraversalOptions {
+  /** How far back edges are followed, by their last seen; `ever`: without bound. */
+  readonly since?: Duration | "ever";
+  /** Edges per node and edge type of a hop: 1 to 10,000. */
+  readonly limit?: number;
+  readonly order?: "latest" | "any";
 }
 
 /** A whole definition: what `rdg dev`, clients and deployments take. */
@@ -51,7 +71,7 @@ const typesMax = 1000;
 export function defineGraph(name: string, options: GraphOptions): Graph {
   checkName(name, "a graph", declarationNameMax, "graph");
   return within(`graph ${name}`, () => {
-    checkOptions(options, ["jobs", "nodes", "edges", "skewMax", "lateness", "tombstoneGrace"]);
+    checkOptions(options, ["jobs", "nodes", "edges", "skewMax", "lateness", "tombstoneGrace", "traversals"]);
     const model = deepFreeze(modelOf(name, options));
     const maps = new Map(options.jobs.flatMap((job) => (job.map === undefined ? [] : [[job.event, job.map] as const])));
     const graph: Graph = { kind: "graph", name, model, fingerprint: fingerprintOf(model), maps };
@@ -79,6 +99,7 @@ function modelOf(name: string, options: GraphOptions): GraphModel {
     edges: [...edges.values()],
     jobs: jobs.map((job) => job.model),
     ...timesOf(options, [...events.values()]),
+    ...traversalsOf(options.traversals),
   };
 }
 
@@ -163,6 +184,24 @@ function timesOf(options: GraphOptions, events: readonly EventModel[]) {
   const message = "Tombstones would be forgotten while events that they must outlive can still arrive.";
   const hint = `Keep them longer than the longest retention and the lateness: more than ${Math.ceil(leastMs / 1000)}s.`;
   throw definitionError("out_of_range", message, hint, "tombstoneGrace");
+}
+
+function traversalsOf(options: TraversalOptions | undefined): Pick<GraphModel, "traversals"> {
+  if (options === undefined) return {};
+  checkOptions(options, ["since", "limit", "order"], "traversals");
+  const { since, limit, order } = options;
+  if (limit !== undefined) checkInteger(limit, 1, 10_000, "traversals.limit");
+  if (order !== undefined && order !== "latest" && order !== "any") {
+    const message = `${JSON.stringify(order)} is no order.`;
+    throw definitionError("out_of_range", message, 'Choose "latest" or "any".', "traversals.order");
+  }
+  const sinceMs = since === undefined || since === "ever" ? since : positiveMs(since, "traversals.since");
+  const traversals = {
+    ...(sinceMs === undefined ? {} : { sinceMs }),
+    ...(limit === undefined ? {} : { limit }),
+    ...(order === undefined ? {} : { order }),
+  };
+  return Object.keys(traversals).length === 0 ? {} : { traversals };
 }
 
 export function isGraph(value: unknown): value is Graph {
