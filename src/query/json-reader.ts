@@ -4,11 +4,20 @@ import { RdgError } from "../core/errors.ts";
 
 export class JsonReader {
   readonly value: unknown;
-  readonly place: string;
+  readonly #outer: JsonReader | undefined;
+  readonly #key: string | number;
 
-  constructor(value: unknown, place = "") {
+  /** `key`: the member or item of `outer` that this is; without `outer`, the place itself. */
+  constructor(value: unknown, key: string | number = "", outer?: JsonReader) {
     this.value = value;
-    this.place = place;
+    this.#key = key;
+    this.#outer = outer;
+  }
+
+  /** Put together when it is asked for only, which is when something is wrong. */
+  get place(): string {
+    if (this.#outer === undefined) return String(this.#key);
+    return `${this.#outer.place}/${String(this.#key).replaceAll("~", "~0").replaceAll("/", "~1")}`;
   }
 
   get present(): boolean {
@@ -18,7 +27,7 @@ export class JsonReader {
   /** A member of an object that `object` has checked. */
   at(name: string): JsonReader {
     const own = Object.hasOwn(this.value as object, name) ? (this.value as Record<string, unknown>)[name] : undefined;
-    return new JsonReader(own, `${this.place}/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`);
+    return new JsonReader(own, name, this);
   }
 
   fail(code: string, message: string, hint: string): RdgError {
@@ -44,6 +53,11 @@ export class JsonReader {
     return this;
   }
 
+  /** Whether the object has the member: what `at(name).present` says, without making a reader. */
+  has(name: string): boolean {
+    return Object.hasOwn(this.value as object, name) && (this.value as Record<string, unknown>)[name] !== undefined;
+  }
+
   names(): string[] {
     return Object.keys(this.object().value as object);
   }
@@ -55,7 +69,7 @@ export class JsonReader {
       const bounds = countMin > 0 ? `${countMin} to ${countMax}` : `at most ${countMax}`;
       throw this.fail("bad_count", `${this.value.length} ${what} were given.`, `Give ${bounds}.`);
     }
-    return this.value.map((item, i) => new JsonReader(item, `${this.place}/${i}`));
+    return this.value.map((item, i) => new JsonReader(item, i, this));
   }
 
   text(what: string): string {
