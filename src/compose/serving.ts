@@ -8,7 +8,7 @@ import { RdgError, describeError } from "../core/errors.ts";
 import { secretBytes } from "../core/random.ts";
 import { Slots } from "../core/slots.ts";
 import { systemTurns } from "../core/turns.ts";
-import type { Graph } from "../index.ts";
+import { type Graph, version } from "../index.ts";
 import type { GraphModel } from "../model/definition.ts";
 import { formatPosition } from "../model/position.ts";
 import { registerMetrics, registerTraversalMetrics } from "../observe/metrics.ts";
@@ -135,6 +135,8 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
     status,
     readiness: () => (ready ? { ready } : { ready, reason: "The graph is catching up with the log." }),
     metrics,
+    version,
+    queryTimeoutMsMax: settings["serve.timeout"],
     routes: [
       (app, bounds) => registerRegistryRoutes(app, pipeline.registry, bounds),
       (app, bounds) => {

@@ -13,6 +13,9 @@ import { Admission, guardNames, overloaded, requireLoopback } from "./guards.ts"
 import { ingestRoutes } from "./ingest-routes.ts";
 import { LatencyLimit } from "./latency-limit.ts";
 import { OpenRequests } from "./malformed.ts";
+import { describeRoutes } from "./openapi/describe-routes.ts";
+import { openapiRoute } from "./openapi/openapi-route.ts";
+import { requestLimits } from "./openapi/traversal-schemas.ts";
 import { type Readiness, operationRoutes } from "./operation-routes.ts";
 import { isOurFault, problemOf, problemType, retryAfterOf } from "./problems.ts";
 import { queryRoutes } from "./query-routes.ts";
@@ -53,6 +56,9 @@ export interface ServerOptions {
   readonly status?: (() => unknown) | undefined;
   readonly readiness?: (() => Readiness | Promise<Readiness>) | undefined;
   readonly metrics?: Registry | undefined;
+  /** What the server says about itself in its OpenAPI description: its version, and the longest time that a query may take. */
+  readonly version?: string;
+  readonly queryTimeoutMsMax?: number;
   readonly routes?: readonly ServerRoutes[];
   /** Told of errors that are not the caller's. */
   readonly onError?: (error: unknown, request: { readonly method: string; readonly url: string }) => void;
@@ -75,6 +81,8 @@ export function createServer(options: ServerOptions): HttpServer {
   const settings: ServerSettings = { ...defaultServerSettings, ...options.settings };
   const app = newApp(settings);
   const bounds = boundsOf(settings, options.clock);
+  const limits = { ...requestLimits, timeoutMsMax: options.queryTimeoutMsMax ?? requestLimits.timeoutMsMax };
+  const described = describeRoutes(app, options.model, limits);
   const known: { readonly method: string; readonly pattern: string }[] = [];
   app.addHook("onRoute", ({ method, url }) => {
     for (const each of [method].flat()) known.push({ method: each, pattern: url });
@@ -110,6 +118,7 @@ export function createServer(options: ServerOptions): HttpServer {
     void app.register(async (scope) => queryRoutes(scope, { queries, ...own, ...admissions }));
   }
   void app.register(async (scope) => operationRoutes(scope, options, bounds.others));
+  void app.register(async (scope) => openapiRoute(scope, described, options.version ?? "0"));
   for (const routes of options.routes ?? []) void app.register(async (scope) => routes(scope, bounds));
   return {
     app,
