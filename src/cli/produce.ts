@@ -146,8 +146,7 @@ async function send(url: string, path: string, body: Buffer, firstLine: number):
     try {
       return await requestJson<Answer>(url, path, { method: "POST", headers, body: new Uint8Array(body) });
     } catch (error) {
-      const retryable = error instanceof RdgError && (error.kind === "overloaded" || error.kind === "unavailable");
-      if (!retryable || attempt === attemptsMax) throw atLine(error, firstLine);
+      if (!(error instanceof RdgError && error.retryable) || attempt === attemptsMax) throw atLine(error, firstLine);
       await systemTimers.sleep(Math.max(error.retryAfterMs ?? 0, Math.min(5000, 100 * 2 ** (attempt - 1))));
     }
   }

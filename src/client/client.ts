@@ -1,30 +1,55 @@
-import { formatBase64 } from "../model/avro/json-values.ts";
 // `connect`: events in and questions out, typed by the declarations that the graph is defined with.
+import { randomId } from "../core/random.ts";
 import type { AnyNode } from "../model/define/declaration.ts";
 import type { NodeDef } from "../model/define/element.ts";
 import type { EventDef } from "../model/define/event.ts";
 import type { EventFields, InputValue, PropertyFields } from "../model/define/field.ts";
 import type { TraverseAnswer } from "../model/traversal.ts";
-import { type Fetch, HttpConnection } from "./http.ts";
+import { type CallPorts, call, systemPorts } from "./calls.ts";
+import { eventJson } from "./event-json.ts";
+import { type Fetch, HttpTransport, type Token } from "./http.ts";
+import { BatchingProducer, type EventProducer, type ProducerOptions } from "./producer.ts";
 import { type Ask, type Steps, TraversalSteps } from "./steps.ts";
+import type { Produced, Transport } from "./transport.ts";
 
 export interface ConnectOptions {
+  /** An API key or JWT, sent as a bearer token; a function is asked before every request. */
+  readonly token?: Token;
+  /** Beside the client's own. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** For a whole call, with everything that is tried again; default 60 s. */
+  readonly timeoutMs?: number;
+  /** How often what failed for now (`retryable`) is tried again; default 4. With 0, `produce` sends no idempotency key. */
+  readonly retries?: number;
   /** Instead of the global one. */
   readonly fetch?: Fetch;
 }
 
-export interface Produced {
-  readonly accepted: number;
-  /** The last position per partition: pass them as `waitFor` to read your own writes. */
-  readonly positions: readonly string[];
+export interface ProduceOptions {
+  readonly signal?: AbortSignal;
+  /** Of your own: repeated with it, also by another process within an hour, the events are stored once. */
+  readonly idempotencyKey?: string;
 }
 
 export interface Client {
-  /** Resolves when the events are durable. @throws RdgError invalid when one is not valid: then none is stored */
+  /**
+   * Resolves when the events are durable: all of them, or none. For many events over time see `producer`.
+   * @throws RdgError invalid, `bad_records`
+   */
   produce<N extends string, F extends EventFields>(
     event: EventDef<N, F>,
     ...values: readonly [InputValue<F>, ...InputValue<F>[]]
   ): Promise<Produced>;
+  produce<N extends string, F extends EventFields>(
+    event: EventDef<N, F>,
+    values: readonly InputValue<F>[],
+    options?: ProduceOptions,
+  ): Promise<Produced>;
+  /** Sends events one by one, stores them in batches. Close it in the end. */
+  producer<N extends string, F extends EventFields>(
+    event: EventDef<N, F>,
+    options?: ProducerOptions,
+  ): EventProducer<InputValue<F>>;
   /** Starts a traversal at these nodes. */
   from<N extends string, F extends PropertyFields>(
     node: NodeDef<N, F>,
@@ -41,23 +66,38 @@ export interface Client {
  *     for (const { to, lastSeen } of answer.edges(1)) console.log(to.properties.name, lastSeen);
  */
 export function connect(url: string, options: ConnectOptions = {}): Client {
-  const connection = new HttpConnection(url, options.fetch ?? ((address, init) => fetch(address, init)));
-  const ask: Ask = async (request, signal) =>
-    (await connection.post("/v1/traverse", "application/json", JSON.stringify(request), signal)) as TraverseAnswer;
+  const { token, headers } = options;
+  const fetch: Fetch = options.fetch ?? ((address, init) => globalThis.fetch(address, init));
+  return clientOver(new HttpTransport({ url, fetch, token, headers }), options, systemPorts);
+}
+
+/** A client over any transport. */
+export function clientOver(transport: Transport, options: ConnectOptions, ports: CallPorts): Client {
+  const { timeoutMs = 60_000, retries = 4 } = options;
+  const ask: Ask = (request, signal) =>
+    call(
+      (ended) => transport.ask("traverse", request, ended) as Promise<TraverseAnswer>,
+      { timeoutMs, retries, signal },
+      ports,
+    );
+  const produce = (
+    event: { readonly name: string },
+    values: readonly unknown[],
+    own: ProduceOptions,
+  ): Promise<Produced> => {
+    const idempotencyKey = own.idempotencyKey ?? (retries > 0 ? randomId(ports.random) : undefined);
+    const request = { event: event.name, lines: values.map(eventJson), idempotencyKey };
+    const bounds = { timeoutMs, retries: idempotencyKey === undefined ? 0 : retries, signal: own.signal };
+    return call((ended) => transport.produce(request, ended), bounds, ports);
+  };
   const client = {
-    async produce(event: { readonly name: string }, ...values: readonly unknown[]): Promise<Produced> {
-      const lines = values.map((value) => `${JSON.stringify(value, jsonValue)}\n`).join("");
-      const path = `/v1/events/${encodeURIComponent(event.name)}`;
-      const answer = (await connection.post(path, "application/x-ndjson", lines, undefined)) as Produced;
-      return { accepted: answer.accepted, positions: answer.positions };
+    produce(event: { readonly name: string }, first: unknown, ...more: readonly unknown[]): Promise<Produced> {
+      if (!Array.isArray(first)) return produce(event, [first, ...more], {});
+      return produce(event, first, (more[0] as ProduceOptions | undefined) ?? {});
     },
+    producer: (event: EventDef<string, EventFields>, own: ProducerOptions = {}) =>
+      new BatchingProducer(event, own, transport, ports),
     from: (node: AnyNode, ...ids: readonly string[]) => new TraversalSteps(ask, ids, { start: node, hops: [] }, []),
   };
   return client as unknown as Client;
-}
-
-/** int64 as decimal text and bytes as base64, as events have them in JSON; Dates are ISO 8601 by themselves. */
-function jsonValue(_name: string, value: unknown): unknown {
-  if (typeof value === "bigint") return value.toString();
-  return value instanceof Uint8Array ? formatBase64(value) : value;
 }

@@ -1,12 +1,29 @@
-// Requests of the client over fetch; problem answers (RFC 9457) become the errors that the server raised.
+// The HTTP transport, over fetch: JSON questions, NDJSON events and streams; problem answers (RFC 9457) become the errors that the server raised.
 import { type ErrorKind, RdgError } from "../core/errors.ts";
+import type { TraverseAnswer } from "../model/traversal.ts";
+import { linesOf } from "./lines.ts";
+import type { AnswerPart, ProduceCall, Produced, Question, Transport } from "./transport.ts";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** A token, or where the current one comes from: asked before every request. */
+export type Token = string | (() => string | Promise<string>);
+
+export interface HttpOptions {
+  readonly url: string;
+  readonly fetch: Fetch;
+  readonly token?: Token | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+const json = "application/json";
+const ndjson = "application/x-ndjson";
 
 const kindOfStatus: ReadonlyMap<number, ErrorKind> = new Map([
   [401, "unauthorized"],
   [403, "unauthorized"],
   [404, "not_found"],
+  [408, "unavailable"],
   [409, "conflict"],
   [429, "overloaded"],
   [502, "unavailable"],
@@ -14,57 +31,140 @@ const kindOfStatus: ReadonlyMap<number, ErrorKind> = new Map([
   [504, "unavailable"],
 ]);
 
+/** What RDG says about a request that failed. */
 interface Problem {
   readonly title?: string;
   readonly detail?: string;
   readonly code?: string;
   readonly place?: string;
   readonly hint?: string;
+  readonly errors?: readonly unknown[];
+  readonly errorCount?: number;
 }
 
-export class HttpConnection {
-  private readonly url: string;
-  private readonly fetch: Fetch;
+export class HttpTransport implements Transport {
+  readonly #options: HttpOptions;
+  readonly #url: string;
 
-  constructor(url: string, fetch: Fetch) {
-    this.url = url.replace(/\/+$/, "");
-    this.fetch = fetch;
+  constructor(options: HttpOptions) {
+    this.#options = options;
+    this.#url = options.url.replace(/\/+$/, "");
   }
 
-  /** Posts JSON or NDJSON text; resolves with the parsed answer. @throws RdgError */
-  async post(path: string, contentType: string, body: string, signal: AbortSignal | undefined): Promise<unknown> {
-    const init: RequestInit = { method: "POST", headers: { "content-type": contentType }, body };
-    let response: Response;
+  async ask(question: Question, request: object, signal: AbortSignal): Promise<unknown> {
+    const response = await this.#post(`/v1/${question}`, { "content-type": json }, JSON.stringify(request), signal);
+    return this.#parsed(await this.#textOf(response, signal));
+  }
+
+  async *parts(request: object, signal: AbortSignal): AsyncGenerator<AnswerPart> {
+    const headers = { "content-type": json, accept: `${ndjson}, ${json};q=0.9` };
+    const response = await this.#post("/v1/traverse", headers, JSON.stringify(request), signal);
+    if (!(response.headers.get("content-type") ?? "").startsWith(ndjson) || response.body === null) {
+      const { levels, ...end } = this.#parsed(await this.#textOf(response, signal)) as TraverseAnswer;
+      for (const [level, { nodes, edges }] of levels.entries()) yield { level, nodes, ...(edges && { edges }) };
+      yield { end };
+      return;
+    }
     try {
-      response = await this.fetch(`${this.url}${path}`, signal === undefined ? init : { ...init, signal });
+      for await (const line of linesOf(response.body)) yield this.#partOf(line);
     } catch (error) {
-      if (signal?.aborted) throw error;
-      throw new RdgError("unavailable", "no_answer", `No RDG answers at ${this.url}.`, {
-        hint: "Check the address, and that `rdg dev` runs there.",
-        cause: error,
+      if (signal.aborted || error instanceof RdgError) throw error;
+      throw this.#noAnswer(error);
+    }
+  }
+
+  async produce({ event, lines, idempotencyKey }: ProduceCall, signal: AbortSignal): Promise<Produced> {
+    const headers = { "content-type": ndjson, ...(idempotencyKey && { "idempotency-key": idempotencyKey }) };
+    const path = `/v1/events/${encodeURIComponent(event)}`;
+    const response = await this.#post(path, headers, lines.map((line) => `${line}\n`).join(""), signal);
+    return this.#parsed(await this.#textOf(response, signal)) as Produced;
+  }
+
+  close(): void {}
+
+  async #post(
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    body: string,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const response = await this.#send(path, await this.#headersWith(headers), body, signal);
+    if (response.ok) return response;
+    throw problemOf(response, await this.#textOf(response, signal));
+  }
+
+  async #headersWith(own: Readonly<Record<string, string>>): Promise<Record<string, string>> {
+    const { token, headers } = this.#options;
+    const current = typeof token === "function" ? await token() : token;
+    return { ...headers, ...(current !== undefined && { authorization: `Bearer ${current}` }), ...own };
+  }
+
+  async #send(path: string, headers: Record<string, string>, body: string, signal: AbortSignal): Promise<Response> {
+    try {
+      return await this.#options.fetch(`${this.#url}${path}`, { method: "POST", headers, body, signal });
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw this.#noAnswer(error);
+    }
+  }
+
+  async #textOf(response: Response, signal: AbortSignal): Promise<string> {
+    try {
+      return await response.text();
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw this.#noAnswer(error);
+    }
+  }
+
+  #noAnswer(cause: unknown): RdgError {
+    return new RdgError("unavailable", "no_answer", `No RDG answers at ${this.#url}, or its answer broke off.`, {
+      hint: "Check the address, and that `rdg dev` runs there.",
+      cause,
+    });
+  }
+
+  #parsed(text: string): unknown {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch (cause) {
+      throw new RdgError("internal", "bad_answer", `What ${this.#url} answers is not JSON.`, {
+        hint: "Check the address: something else than RDG may answer there.",
+        cause,
       });
     }
-    const text = await response.text();
-    if (!response.ok) throw problemOf(response, text);
-    return JSON.parse(text) as unknown;
+  }
+
+  /** An answer that fails behind its first part can tell so in a line only. */
+  #partOf(line: string): AnswerPart {
+    const part = this.#parsed(line) as AnswerPart | { readonly error: Problem & { readonly status?: number } };
+    if (!("error" in part)) return part;
+    throw errorOf(part.error, part.error.status ?? 500, undefined);
   }
 }
 
-function problemOf(response: Response, text: string): RdgError {
-  const problem = parsedProblem(text);
-  const kind = kindOfStatus.get(response.status) ?? (response.status >= 500 ? "internal" : "invalid");
+/** The error that a problem answer tells. */
+export function problemOf(response: Response, text: string): RdgError {
   const retryAfter = Number.parseInt(response.headers.get("retry-after") ?? "", 10);
-  const message = problem.detail ?? problem.title ?? `The server answered ${response.status}.`;
-  return new RdgError(kind, problem.code ?? `http_${response.status}`, message, {
+  const retryAfterMs = Number.isNaN(retryAfter) ? undefined : retryAfter * 1_000;
+  return errorOf(parsedProblem(text), response.status, retryAfterMs);
+}
+
+function errorOf(problem: Problem, status: number, retryAfterMs: number | undefined): RdgError {
+  const kind = kindOfStatus.get(status) ?? (status >= 500 ? "internal" : "invalid");
+  const message = problem.detail ?? problem.title ?? `The server answered ${status}.`;
+  return new RdgError(kind, problem.code ?? `http_${status}`, message, {
     place: problem.place,
     hint: problem.hint,
-    retryAfterMs: Number.isNaN(retryAfter) ? undefined : retryAfter * 1_000,
+    retryAfterMs,
+    details: problem.errors && { problems: problem.errors, problemCount: problem.errorCount },
   });
 }
 
 function parsedProblem(text: string): Problem {
   try {
-    return JSON.parse(text) as Problem;
+    const problem: unknown = JSON.parse(text);
+    return typeof problem === "object" && problem !== null ? problem : {};
   } catch {
     return {};
   }

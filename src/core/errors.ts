@@ -53,6 +53,11 @@ export class RdgError extends Error {
     this.retryAfterMs = details.retryAfterMs;
     this.details = details.details;
   }
+
+  /** Whether the same request may succeed later. It says nothing about whether the first one was carried out: what is stored is repeated with an idempotency key. */
+  get retryable(): boolean {
+    return this.kind === "overloaded" || this.kind === "unavailable";
+  }
 }
 
 /** The error's message, its place and its hint on one line, as logs and the command line print it. */

@@ -1,0 +1,10 @@
+// Events as the JSON that the gateway takes.
+import { formatBase64 } from "../model/avro/json-values.ts";
+
+/** int64 as decimal text and bytes as base64; Dates are ISO 8601 by themselves. */
+export function eventJson(value: unknown): string {
+  return JSON.stringify(value, (_name, inner: unknown) => {
+    if (typeof inner === "bigint") return inner.toString();
+    return inner instanceof Uint8Array ? formatBase64(inner) : inner;
+  });
+}
