@@ -1,0 +1,99 @@
+// Access at the HTTP server: who asks is decided from the headers, before anything of a body is read.
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { RdgError, assert } from "../../core/errors.ts";
+import type { Access, ClientCertificate, Credentials, Operation, Principal } from "./port.ts";
+import { needOf } from "./route-needs.ts";
+
+const principals = new WeakMap<FastifyRequest, Principal>();
+/** Reading one costs more than a request; a connection has the same for all of its requests. */
+const certificates = new WeakMap<Socket, ClientCertificate | null>();
+
+/** Who asks. For handlers: the request has entered. */
+export function principalOf(request: FastifyRequest): Principal {
+  const principal = principals.get(request);
+  assert(principal !== undefined, "the request has not been let in");
+  return principal;
+}
+
+/** Before all other hooks but those that look at names, so that nothing is told to whom nobody knows. */
+export function guardAccess(app: FastifyInstance, access: Access): void {
+  app.addHook("onRequest", (request, reply, done) => {
+    const need = needOf(request);
+    if (need === undefined) return done();
+    const operation = {
+      name: `${request.method} ${request.routeOptions.url}`,
+      target: pathOf(request),
+      requestId: request.id,
+    };
+    const enter = (principal: Principal): void => {
+      principals.set(request, principal);
+      if (need.scope === "admin") reportEnd(reply, access, principal, operation);
+      done();
+    };
+    const refuse = (error: unknown): void => {
+      const challenge = challengeOf(error);
+      if (challenge !== undefined) reply.header("www-authenticate", challenge);
+      done(error as Error);
+    };
+    let entered: Principal | Promise<Principal>;
+    try {
+      entered = access.enter(access.required ? credentialsOf(request) : nothing, need, operation);
+    } catch (error) {
+      return refuse(error);
+    }
+    if (entered instanceof Promise) void entered.then(enter, refuse);
+    else enter(entered);
+  });
+}
+
+const nothing: Credentials = { authorization: [] };
+
+function credentialsOf({ raw: { rawHeaders, socket } }: FastifyRequest): Credentials {
+  const authorization: string[] = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!;
+    if (name.length === 13 && name.toLowerCase() === "authorization") authorization.push(rawHeaders[i + 1]!);
+  }
+  return { authorization, certificate: certificateOf(socket), address: socket.remoteAddress };
+}
+
+/** Only one that the configured authority has signed. */
+function certificateOf(socket: Socket): ClientCertificate | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined;
+  let certificate = certificates.get(socket);
+  if (certificate === undefined) {
+    const { subject, subjectAltName } = (socket.authorized ? socket.getPeerX509Certificate() : undefined) ?? {};
+    certificate = subject === undefined ? null : { subject, subjectAltName };
+    certificates.set(socket, certificate);
+  }
+  return certificate ?? undefined;
+}
+
+function reportEnd(reply: FastifyReply, access: Access, principal: Principal, operation: Operation): void {
+  reply.raw.once("close", () => {
+    const { statusCode } = reply;
+    const isWhole = reply.raw.writableFinished;
+    access.ended(principal, operation, { ok: isWhole && statusCode < 400, status: isWhole ? statusCode : "cut_off" });
+  });
+}
+
+/** Without the query, which nobody needs in a log of who did what. */
+function pathOf({ url }: FastifyRequest): string {
+  return url.split("?", 1)[0]!;
+}
+
+/** RFC 6750. */
+function challengeOf(error: unknown): string | undefined {
+  switch (error instanceof RdgError ? error.code : undefined) {
+    case "no_credentials":
+      return 'Bearer realm="rdg"';
+    case "bad_credentials":
+      return 'Bearer realm="rdg", error="invalid_token"';
+    case "scope_missing":
+      return 'Bearer realm="rdg", error="insufficient_scope"';
+    default:
+      return undefined;
+  }
+}
