@@ -65,6 +65,7 @@ const gateway: Gateway = {
     produced.push(request);
     return { accepted: 1, positions: ["events.bought/0@0"], duplicate: false, rejected: [], rejectedCount: 0 };
   },
+  produceMixed: () => Promise.reject(new Error("not asked")),
   close: async () => {},
 };
 

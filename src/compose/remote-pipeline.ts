@@ -2,7 +2,13 @@
 import { Worker } from "node:worker_threads";
 import { RdgError } from "../core/errors.ts";
 import { RemoteThread } from "../core/thread-bridge.ts";
-import { BadRecords, type Gateway, type ProduceAnswer, type ProduceRequest } from "../gateway/port.ts";
+import {
+  BadRecords,
+  type Gateway,
+  type MixedRequest,
+  type ProduceAnswer,
+  type ProduceRequest,
+} from "../gateway/port.ts";
 import type { LogReader, PartitionBounds, RecordFrame, TopicSettings, UpdateFrame } from "../log/port.ts";
 import type { GraphModel } from "../model/definition.ts";
 import { decodeUpdateBatch } from "../model/update/codec.ts";
@@ -82,16 +88,26 @@ function remoteLog(remote: RemoteThread): LogReader {
 }
 
 function remoteGateway(remote: RemoteThread): Gateway {
-  const gateway = remoteObject<Gateway>(remote, "gateway");
+  const call = async (method: string, request: unknown, bodies: readonly Uint8Array<ArrayBuffer>[]) => {
+    try {
+      const buffers = bodies.map(({ buffer }) => buffer);
+      return await remote.call<ProduceAnswer>("gateway", method, [request], buffers);
+    } catch (error) {
+      throw BadRecords.from(error) ?? error;
+    }
+  };
   return {
-    ...gateway,
-    async produce(request: ProduceRequest): Promise<ProduceAnswer> {
+    produce(request: ProduceRequest): Promise<ProduceAnswer> {
       const body = ownBuffer(request.body);
-      try {
-        return await remote.call("gateway", "produce", [{ ...request, body }], [body.buffer]);
-      } catch (error) {
-        throw BadRecords.from(error) ?? error;
-      }
+      return call("produce", { ...request, body }, [body]);
+    },
+    produceMixed(request: MixedRequest): Promise<ProduceAnswer> {
+      const parts = request.parts.map((part) => ({ ...part, body: ownBuffer(part.body) }));
+      return call(
+        "produceMixed",
+        { ...request, parts },
+        parts.map(({ body }) => body),
+      );
     },
     close: () => Promise.resolve(),
   };

@@ -8,9 +8,16 @@ import type { GraphModel } from "../model/definition.ts";
 import { formatPosition } from "../model/position.ts";
 import type { SchemaRegistry } from "../schemas/port.ts";
 import { type AvroBodyReader, readAvro } from "./avro-body.ts";
-import type { Findings } from "./findings.ts";
-import { BadRecords, type Gateway, type ProduceAnswer, type ProduceRequest } from "./port.ts";
-import { quarantineBatch, quarantineTopic } from "./quarantine.ts";
+import type { Gateway, MixedRequest, ProduceAnswer, ProduceRequest } from "./port.ts";
+import { quarantineBatch, quarantineRecord, quarantineRecords, quarantineTopic } from "./quarantine.ts";
+import {
+  type GatewayPart,
+  type GatewayRequest,
+  type ReadPart,
+  problemsOf,
+  refuseBad,
+  transcode,
+} from "./read-request.ts";
 import { type Target, type TargetStatistics, createTargets, topicOf } from "./target.ts";
 
 export interface GatewaySettings {
@@ -100,12 +107,30 @@ class LogGateway implements ControlledGateway {
   }
 
   async produce(request: ProduceRequest): Promise<ProduceAnswer> {
-    const size = request.body.length;
-    const target = this.#admit(request);
+    const { target, format, body, partial, idempotencyKey } = request;
+    const parts: readonly GatewayPart[] = [{ target: this.#targetOf(target), format, body: bufferOf(body) }];
+    return this.#admitted({ parts, strays: [], partial, idempotencyKey });
+  }
+
+  async produceMixed({ parts, strays, partial, idempotencyKey }: MixedRequest): Promise<ProduceAnswer> {
+    const known = parts.map(({ target, format, body, indexes }): GatewayPart => ({
+      target: this.#targetOf(target),
+      format,
+      body: bufferOf(body),
+      indexes,
+    }));
+    return this.#admitted({ parts: known, strays, partial, idempotencyKey });
+  }
+
+  async #admitted(request: GatewayRequest): Promise<ProduceAnswer> {
+    let size = 0;
+    for (const { body } of request.parts) size += body.length;
+    for (const { bytes } of request.strays) size += bytes.length;
+    this.#admit(request, size);
     this.#inFlightRequests += 1;
     this.#inFlightBytes += size;
     try {
-      return await this.#take(target, request);
+      return await this.#take(request);
     } finally {
       this.#inFlightRequests -= 1;
       this.#inFlightBytes -= size;
@@ -143,30 +168,35 @@ class LogGateway implements ControlledGateway {
     await this.#producer.close();
   }
 
-  /** The target of a request that may be taken now. */
-  #admit({ target, body, idempotencyKey }: ProduceRequest): Target {
+  #targetOf({ kind, name }: ProduceRequest["target"]): Target {
+    const target = this.#targets.get(topicOf(kind, name));
+    if (target === undefined) throw this.#unknownTarget({ kind, name });
+    return target;
+  }
+
+  /** @param size bytes of the whole request */
+  #admit({ parts, idempotencyKey }: GatewayRequest, size: number): void {
     const { bodyBytesMax, inFlightBytesMax, inFlightRequestsMax, retryAfterMs } = this.#settings;
     if (this.#closed !== undefined) throw new RdgError("closed", "gateway_closed", "The gateway is closed.");
-    const found = this.#targets.get(topicOf(target.kind, target.name));
-    if (found === undefined) throw this.#unknownTarget(target);
-    if (body.length > bodyBytesMax) {
+    if (size > bodyBytesMax) {
       throw new RdgError(
         "invalid",
         "body_too_large",
-        `The body has ${body.length} bytes, at most ${bodyBytesMax} are taken.`,
+        `The body has ${size} bytes, at most ${bodyBytesMax} are taken.`,
         {
           hint: "Send the records in several requests.",
         },
       );
     }
     if (idempotencyKey !== undefined) checkIdempotencyKey(idempotencyKey);
-    const refusal = this.#unavailable ?? (target.kind === "input" ? this.#inputsUnavailable : undefined);
+    const hasInputs = parts.some(({ target }) => target.kind === "input");
+    const refusal = this.#unavailable ?? (hasInputs ? this.#inputsUnavailable : undefined);
     if (refusal !== undefined) {
       this.#refusedRequests += 1;
       throw refusal;
     }
     // A single request is always taken, however the bounds are set.
-    const full = this.#inFlightBytes + body.length > inFlightBytesMax || this.#inFlightRequests >= inFlightRequestsMax;
+    const full = this.#inFlightBytes + size > inFlightBytesMax || this.#inFlightRequests >= inFlightRequestsMax;
     if (full && this.#inFlightRequests > 0) {
       this.#refusedRequests += 1;
       throw new RdgError(
@@ -179,28 +209,31 @@ class LogGateway implements ControlledGateway {
         },
       );
     }
-    return found;
   }
 
-  async #take(target: Target, request: ProduceRequest): Promise<ProduceAnswer> {
-    const timeMaxMs = this.#clock.now() + this.#skewMaxMs;
-    const body = Buffer.from(request.body.buffer, request.body.byteOffset, request.body.byteLength);
-    const readAvroBody = request.format === "avro" ? await readAvro(target, body) : undefined;
-    const { findings, batches } = transcode(target, request, body, timeMaxMs, readAvroBody);
-    const appends = batches.map(([partition, batch]) =>
-      this.#appendPartition(target, partition, batch, request.idempotencyKey),
-    );
-    if (findings.records.length > 0) {
-      const batch = quarantineBatch(target, body, findings.records, this.#clock.now());
-      appends.push(this.#quarantine(target, request, batch));
+  async #take({ parts, strays, partial, idempotencyKey }: GatewayRequest): Promise<ProduceAnswer> {
+    const nowMs = this.#clock.now();
+    const readers: (AvroBodyReader | undefined)[] = [];
+    for (const { target, format, body } of parts) {
+      readers.push(format === "avro" ? await readAvro(target, body) : undefined);
     }
+    const read = parts.map((part, i) => transcode(part, nowMs + this.#skewMaxMs, readers[i]));
+    if (!partial) refuseBad(read);
+    const appends = read.flatMap(({ target, batches }) =>
+      batches.map(([partition, batch]) => this.#appendPartition(target, partition, batch, idempotencyKey)),
+    );
+    const bad = [
+      ...read.flatMap(({ target, body, findings }) => quarantineRecords(target, body, findings.records, nowMs)),
+      ...strays.map(({ problem, bytes }) => quarantineRecord(problem, bytes, nowMs)),
+    ];
+    if (bad.length > 0) appends.push(this.#quarantine(read, quarantineBatch(bad), idempotencyKey));
     const stored = await settled(appends);
     return {
       accepted: stored.reduce((sum, { accepted }) => sum + accepted, 0),
       positions: stored.flatMap(({ position }) => position ?? []),
       duplicate: stored.length > 0 && stored.every(({ duplicate }) => duplicate),
-      rejected: findings.problems,
-      rejectedCount: findings.records.length,
+      rejected: problemsOf(read, strays),
+      rejectedCount: bad.length,
     };
   }
 
@@ -219,10 +252,9 @@ class LogGateway implements ControlledGateway {
     return { accepted, position: formatPosition(last), duplicate };
   }
 
-  async #quarantine(target: Target, { idempotencyKey }: ProduceRequest, batch: RecordBatch): Promise<Stored> {
-    const { count } = batch;
-    const { duplicate } = await this.#producer.append(quarantineTopic, 0, withKey(batch, idempotencyKey));
-    if (!duplicate) target.quarantined += count;
+  async #quarantine(read: readonly ReadPart[], batch: RecordBatch, key: string | undefined): Promise<Stored> {
+    const { duplicate } = await this.#producer.append(quarantineTopic, 0, withKey(batch, key));
+    if (!duplicate) for (const { target, findings } of read) target.quarantined += findings.records.length;
     return { accepted: 0, position: undefined, duplicate };
   }
 
@@ -232,34 +264,6 @@ class LogGateway implements ControlledGateway {
     return new RdgError("not_found", code, `The definition has no ${what} "${name.slice(0, 100)}".`, {
       hint: didYouMean(name, names),
     });
-  }
-}
-
-/** The request's good records by partition. Synchronous: the transcoder's outputs are shared by all requests. */
-function transcode(
-  target: Target,
-  { format, partial }: ProduceRequest,
-  body: Buffer,
-  timeMaxMs: number,
-  readAvroBody: AvroBodyReader | undefined,
-): { readonly findings: Findings; readonly batches: readonly (readonly [partition: number, batch: RecordBatch])[] } {
-  const { transcoder } = target;
-  try {
-    const read =
-      readAvroBody?.(timeMaxMs) ??
-      (format === "json" ? transcoder.readJson(body, timeMaxMs) : transcoder.readLines(body, timeMaxMs));
-    const { findings, count } = read;
-    if (findings.problemCount > 0 && !partial) {
-      target.rejected += count;
-      throw new BadRecords(findings.problems, findings.problemCount, findings.records.length);
-    }
-    const filled = transcoder.outputs.flatMap((output, partition) => (output.count > 0 ? [partition] : []));
-    return {
-      findings,
-      batches: filled.map((partition) => [partition, transcoder.outputs[partition]!.take()] as const),
-    };
-  } finally {
-    transcoder.reset();
   }
 }
 
@@ -273,6 +277,10 @@ interface Stored {
 async function settled(appends: readonly Promise<Stored>[]): Promise<readonly Stored[]> {
   await Promise.allSettled(appends);
   return Promise.all(appends);
+}
+
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function withKey(batch: RecordBatch, idempotencyKey: string | undefined): RecordBatch {

@@ -8,6 +8,8 @@ import { RdgError } from "../core/errors.ts";
 
 export interface Gateway {
   produce(request: ProduceRequest): Promise<ProduceAnswer>;
+  /** Records of several events as one request: all are checked before any is stored. */
+  produceMixed(request: MixedRequest): Promise<ProduceAnswer>;
   close(): Promise<void>;
 }
 
@@ -21,6 +23,25 @@ export interface ProduceRequest {
   readonly partial: boolean;
   /** A request with the key of one accepted within the last hour is answered again, not stored again. */
   readonly idempotencyKey?: string;
+}
+
+export interface MixedRequest {
+  /** Of one target each. */
+  readonly parts: readonly MixedPart[];
+  /** With `partial`: records that belong to no target, or that could not be read; they are quarantined as they are. */
+  readonly strays: readonly Stray[];
+  readonly partial: boolean;
+  readonly idempotencyKey?: string;
+}
+
+export interface MixedPart extends Pick<ProduceRequest, "target" | "format" | "body"> {
+  /** What each record is called in problems: its number in the whole request. */
+  readonly indexes: readonly number[];
+}
+
+export interface Stray {
+  readonly problem: RecordProblem;
+  readonly bytes: Uint8Array;
 }
 
 export interface ProduceAnswer {

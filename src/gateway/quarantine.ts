@@ -2,25 +2,36 @@
 import type { RecordBatch } from "../log/port.ts";
 import { encodeQuarantineRecord } from "../model/quarantine.ts";
 import type { BadRecord } from "./findings.ts";
+import type { RecordProblem } from "./port.ts";
 import type { Target } from "./target.ts";
 
 const stage = "gateway";
 export const quarantineTopic = `quarantine.${stage}`;
 
-export function quarantineBatch(
+export function quarantineRecords(
   target: Target,
   body: Buffer,
   records: readonly BadRecord[],
   receivedMs: number,
-): RecordBatch {
+): Uint8Array[] {
+  return records.map(({ start, end, problem }) =>
+    quarantineRecord(problem, body.subarray(start, end), receivedMs, target.topic),
+  );
+}
+
+/** @param topic missing where it is not known where the record belongs */
+export function quarantineRecord(
+  { code, reason, field }: RecordProblem,
+  bytes: Uint8Array,
+  receivedMs: number,
+  topic?: string,
+): Uint8Array {
+  const message = field === undefined ? reason : `${field}: ${reason}`;
+  return encodeQuarantineRecord({ stage, code, message, topic, receivedMs, bytes });
+}
+
+export function quarantineBatch(records: readonly Uint8Array[]): RecordBatch {
   const starts = new Uint32Array(records.length + 1);
-  const encoded = records.map(({ start, end, problem }, i) => {
-    const { code, reason, field } = problem;
-    const message = field === undefined ? reason : `${field}: ${reason}`;
-    const bytes = body.subarray(start, end);
-    const record = encodeQuarantineRecord({ stage, code, message, topic: target.topic, receivedMs, bytes });
-    starts[i + 1] = starts[i]! + record.length;
-    return record;
-  });
-  return { count: records.length, values: { bytes: Buffer.concat(encoded), starts } };
+  for (const [i, record] of records.entries()) starts[i + 1] = starts[i]! + record.length;
+  return { count: records.length, values: { bytes: Buffer.concat(records), starts } };
 }

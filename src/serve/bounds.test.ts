@@ -40,6 +40,7 @@ const gateway: Gateway = {
     taken.push(request);
     return { accepted: 1, positions: [], duplicate: false, rejected: [], rejectedCount: 0 };
   },
+  produceMixed: () => Promise.reject(new Error("not asked")),
   close: async () => {},
 };
 

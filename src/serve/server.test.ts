@@ -60,6 +60,7 @@ function gatewayOf(produce: (request: ProduceRequest) => Promise<Partial<Produce
       rejectedCount: 0,
       ...(await produce(request)),
     }),
+    produceMixed: () => Promise.reject(new Error("not asked")),
     close: async () => {},
   };
 }
