@@ -5,21 +5,31 @@ import type { ServerSettings } from "./settings.ts";
 
 const loopbackNames = ["localhost", "127.0.0.1", "[::1]"];
 
-/** Without authentication nobody beyond this machine may ask. @throws RdgError invalid, `not_loopback` */
-export function requireLoopback(host: string): void {
-  if (isLoopback(host)) return;
-  throw new RdgError(
-    "invalid",
-    "not_loopback",
-    `This server has no authentication, so it does not listen on "${host}".`,
-    {
-      place: "host",
-      hint: "Take a loopback address (127.0.0.1), and put a proxy that authenticates before it.",
-    },
-  );
+export interface Protection {
+  readonly authenticated: boolean;
+  /** By TLS, or by a proxy in front, as the settings say. */
+  readonly encrypted: boolean;
 }
 
-function isLoopback(host: string): boolean {
+/** Beyond this machine nobody is answered whom the server does not know, nor where others can read along. @throws RdgError invalid, `not_loopback` */
+export function requireProtection(host: string, { authenticated, encrypted }: Protection): void {
+  if (isLoopback(host) || (authenticated && encrypted)) return;
+  const [what, hint] = authenticated
+    ? [
+        "This server has no TLS",
+        "Set tls.cert and tls.key; or, where a proxy in front ends TLS and nobody else reaches this address, tls.off.",
+      ]
+    : [
+        "This server has no authentication",
+        "Take a loopback address (127.0.0.1); or make a key with `rdg keys create`, or set auth.jwks, and leave auth.mode.",
+      ];
+  throw new RdgError("invalid", "not_loopback", `${what}, so it does not listen on "${host}".`, {
+    place: "host",
+    hint,
+  });
+}
+
+export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
@@ -34,21 +44,22 @@ export function guardNames(app: FastifyInstance, settings: ServerSettings): void
     ...(isLoopback(settings.host) ? [...loopbackNames, settings.host.toLowerCase()] : []),
     ...allowed,
   ]);
+  const origins = new Set(settings.corsOrigins);
   app.addHook("onRequest", (request, _reply, done) => {
     if (!hasOneHost(request)) return done(new RdgError("invalid", "bad_http", "A request has one Host header."));
     const host = (request.headers.host ?? "").toLowerCase();
     if (checksHost && !names.has(host) && !names.has(withoutPort(host))) {
       return done(
         new RdgError("unauthorized", "host_not_allowed", `This server is not asked as "${host.slice(0, 100)}".`, {
-          hint: "Ask it as localhost, or name the host in its allowed hosts.",
+          hint: "Ask it as localhost, or name the host in the setting serve.hosts.",
         }),
       );
     }
     const { origin } = request.headers;
-    if (origin !== undefined && !isAllowedOrigin(origin, host, allowed)) {
+    if (origin !== undefined && !origins.has(origin) && !isAllowedOrigin(origin, host, allowed)) {
       return done(
         new RdgError("unauthorized", "origin_not_allowed", "Pages of another origin may not ask this server.", {
-          hint: "Serve the page from the same host, or name its host in the server's allowed hosts.",
+          hint: "Serve the page from the same host, or name its origin in the setting serve.cors.",
         }),
       );
     }

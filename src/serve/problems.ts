@@ -24,6 +24,8 @@ const statusOfCode: ReadonlyMap<string, number> = new Map([
   ["unsupported_media_type", 415],
   ["method_not_allowed", 405],
   ["host_not_allowed", 403],
+  ["scope_missing", 403],
+  ["type_not_readable", 403],
   ["origin_not_allowed", 403],
   ["request_timeout", 408],
   ["headers_too_large", 431],

@@ -7,9 +7,14 @@ import { RdgError } from "../core/errors.ts";
 import type { Gateway } from "../gateway/port.ts";
 import type { GraphModel } from "../model/definition.ts";
 import type { Queries } from "../query/port.ts";
+import { guardAccess } from "./auth/guard.ts";
+import { openAccess } from "./auth/open-access.ts";
+import type { Access } from "./auth/port.ts";
+import type { Tls } from "./auth/tls.ts";
 import { keepOpenAfterRefusal } from "./bodies.ts";
 import { ByteBudget } from "./byte-budget.ts";
-import { Admission, guardNames, overloaded, requireLoopback } from "./guards.ts";
+import { answerCors } from "./cors.ts";
+import { Admission, guardNames, overloaded, requireProtection } from "./guards.ts";
 import { ingestRoutes } from "./ingest-routes.ts";
 import { LatencyLimit } from "./latency-limit.ts";
 import { OpenRequests } from "./malformed.ts";
@@ -50,6 +55,10 @@ export interface ServerOptions {
   readonly model: GraphModel;
   readonly clock: Clock;
   readonly timers: Timers;
+  /** Who may ask what. Missing: everybody everything, on loopback only. */
+  readonly access?: Access | undefined;
+  /** Missing: unencrypted. */
+  readonly tls?: Tls | undefined;
   /** What is missing is not served. */
   readonly gateway?: Gateway | undefined;
   readonly queries?: Queries | undefined;
@@ -79,7 +88,8 @@ export interface HttpServer {
 
 export function createServer(options: ServerOptions): HttpServer {
   const settings: ServerSettings = { ...defaultServerSettings, ...options.settings };
-  const app = newApp(settings);
+  const { access = openAccess, tls } = options;
+  const app = newApp(settings, tls);
   const bounds = boundsOf(settings, options.clock);
   const limits = { ...requestLimits, timeoutMsMax: options.queryTimeoutMsMax ?? requestLimits.timeoutMsMax };
   const described = describeRoutes(app, options.model, limits);
@@ -104,7 +114,9 @@ export function createServer(options: ServerOptions): HttpServer {
     return sendProblem(reply, allowed.length > 0 ? wrongMethod(request.method, allowed) : noRoute(path, known));
   });
   guardNames(app, settings);
+  answerCors(app, settings.corsOrigins);
   if (options.metrics) measureRequests(app, options.metrics, options.clock);
+  guardAccess(app, access);
   const { gateway, queries, model, clock } = options;
   // Each in its own scope: content type parsers differ.
   if (gateway) {
@@ -127,7 +139,7 @@ export function createServer(options: ServerOptions): HttpServer {
       new Promise((resolve, reject) => {
         app.server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
       }),
-    listen: () => listen(app, settings),
+    listen: () => listen(app, settings, access, tls),
     close: () => close(app, settings, options.timers),
   };
 }
@@ -165,8 +177,18 @@ function cutStalled({ raw }: FastifyReply, stallTimeoutMs: number): void {
   });
 }
 
-function newApp(settings: ServerSettings): FastifyInstance {
+function newApp(settings: ServerSettings, tls: Tls | undefined): FastifyInstance {
   const requests = new OpenRequests();
+  const http = {
+    // A reader of a topic that is gone without a word is noticed, too.
+    keepAlive: true,
+    keepAliveInitialDelay: 30_000,
+    // The guard says it, in a way that can be read.
+    requireHostHeader: false,
+    headersTimeout: settings.headersTimeoutMs,
+    connectionsCheckingInterval: Math.min(5_000, settings.headersTimeoutMs / 2),
+    maxHeaderSize: 16 * 1024,
+  };
   const app = fastify({
     logger: false,
     bodyLimit: settings.queryBytesMax,
@@ -175,20 +197,14 @@ function newApp(settings: ServerSettings): FastifyInstance {
     forceCloseConnections: "idle",
     // Ids have up to 1 KiB, each byte three characters when percent-encoded.
     routerOptions: { maxParamLength: 4 * 1024 },
-    http: {
-      // A reader of a topic that is gone without a word is noticed, too.
-      keepAlive: true,
-      keepAliveInitialDelay: 30_000,
-      // The guard says it, in a way that can be read.
-      requireHostHeader: false,
-      headersTimeout: settings.headersTimeoutMs,
-      connectionsCheckingInterval: Math.min(5_000, settings.headersTimeoutMs / 2),
-      maxHeaderSize: 16 * 1024,
-    },
+    ...(tls === undefined
+      ? { http }
+      : { https: { ...http, ...tls.serverOptions(), handshakeTimeout: settings.headersTimeoutMs } }),
     frameworkErrors: (error, _request, reply) => void sendProblem(reply, error),
     clientErrorHandler: (error, socket) => requests.answerMalformed(error, socket),
   });
   app.server.maxConnections = settings.connectionsMax;
+  tls?.keepCurrent(app.server);
   app.addHook("onRequest", (request, reply, done) => {
     requests.add(request.raw, reply.raw);
     done();
@@ -222,8 +238,13 @@ function matches(pattern: string, path: string): boolean {
   return expected.length === given.length && expected.every((part, i) => part.startsWith(":") || part === given[i]);
 }
 
-async function listen(app: FastifyInstance, { host, port }: ServerSettings): Promise<{ url: string; port: number }> {
-  requireLoopback(host);
+async function listen(
+  app: FastifyInstance,
+  { host, port, plaintext }: ServerSettings,
+  access: Access,
+  tls: Tls | undefined,
+): Promise<{ url: string; port: number }> {
+  requireProtection(host, { authenticated: access.required, encrypted: tls !== undefined || plaintext });
   try {
     // While the thread is busy, connections wait in the system instead of being dropped.
     await app.listen({ host, port, backlog: 4096 });
@@ -241,7 +262,10 @@ async function listen(app: FastifyInstance, { host, port }: ServerSettings): Pro
   }
   const address = app.server.address();
   const taken = typeof address === "object" && address !== null ? address.port : port;
-  return { url: `http://${host.includes(":") ? `[${host}]` : host}:${taken}`, port: taken };
+  return {
+    url: `${tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${taken}`,
+    port: taken,
+  };
 }
 
 async function close(app: FastifyInstance, settings: ServerSettings, timers: Timers): Promise<void> {

@@ -6,6 +6,10 @@ export interface ServerSettings {
   readonly port: number;
   /** Beside the loopback names: hosts (`graph.example.com`, `localhost:5173`) under which this server is asked, for the check of Host and Origin. */
   readonly allowedHosts: readonly string[];
+  /** Origins (`https://console.example.com`) whose pages may ask this server and read its answers. */
+  readonly corsOrigins: readonly string[];
+  /** Whether requests without TLS are taken beyond loopback, because a proxy in front ends TLS. */
+  readonly plaintext: boolean;
   /** Bodies of events and inputs. */
   readonly eventBytesMax: number;
   /** Bodies of queries. */
@@ -43,6 +47,8 @@ export const defaultServerSettings: ServerSettings = {
   host: "127.0.0.1",
   port: 7400,
   allowedHosts: [],
+  corsOrigins: [],
+  plaintext: false,
   eventBytesMax: 16_000_000,
   queryBytesMax: 1_000_000,
   bytesInFlightMax: 64_000_000,

@@ -37,6 +37,7 @@ export const routeNeeds: Readonly<Record<string, NeedOf>> = {
   "POST /v1/common-neighbours": read,
 
   "GET /v1/definition": any,
+  "GET /v1/openapi.json": any,
   "GET /v1/status": observe,
   "GET /metrics": observe,
 
