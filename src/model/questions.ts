@@ -1,14 +1,6 @@
 // The JSON forms of the questions beside traversals: many nodes, many edges, counts, a shortest path, common neighbours. The names are a public contract.
 // Moments, conditions and values are those of traversals (traversal.ts).
-import type {
-  Condition,
-  EdgeAnswer,
-  EdgeRule,
-  HopConditions,
-  HopDirection,
-  HopSelection,
-  NodeAnswer,
-} from "./traversal.ts";
+import type { EdgeAnswer, HopConditions, HopDirection, HopSelection, NodeAnswer } from "./traversal.ts";
 
 /** What every question may say beside itself. */
 export interface QuestionOptions {
@@ -51,11 +43,21 @@ export interface EdgesAnswer {
 /** Edges to count or to follow, and which of them. There is no bound in time unless one is given. */
 export interface EdgesAsked {
   /** One edge type; several; or `*`: every edge type that the schema allows here and the caller may read. */
-  readonly edge: string | readonly (string | EdgeRule)[];
+  readonly edge: string | readonly (string | EdgeAsked)[];
   readonly direction?: HopDirection;
   /** On the edge's last seen; `since` inclusive, `until` exclusive. `ever` is no bound. */
   readonly since?: string;
   readonly until?: string;
+  readonly where?: HopConditions;
+}
+
+/** One edge type of several, and what is different for it. */
+export interface EdgeAsked {
+  readonly type: string;
+  readonly direction?: HopDirection;
+  readonly since?: string;
+  readonly until?: string;
+  /** Instead of the request's. */
   readonly where?: HopConditions;
 }
 

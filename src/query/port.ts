@@ -4,6 +4,13 @@
 // allowed), `unauthorized` (a type is named that the caller may not read), `not_found`, `unavailable` (also `not_applied_yet`: the positions of `waitFor` were
 // not applied in time), `overloaded`, `closed`.
 import type { PropertyValue } from "../model/filter.ts";
+import type {
+  CommonNeighboursAnswer,
+  CountAnswer,
+  EdgesAnswer,
+  NodesAnswer,
+  ShortestPathAnswer,
+} from "../model/questions.ts";
 import type { EnrichmentAnswer, Explanation, HopAnswer, JsonValue, TraversalTimings } from "../model/traversal.ts";
 import type { NodeRows } from "../store/port.ts";
 
@@ -15,7 +22,7 @@ export interface QueryContext {
   readonly mayRead?: (typeName: string) => boolean;
 }
 
-export interface Queries {
+export interface Queries extends Questions {
   /** A `TraverseRequest` or `ContinueRequest` of model/traversal.ts, as parsed JSON; the answer is a `TraverseAnswer`. */
   traverse(request: unknown, context: QueryContext): Promise<QueryAnswer>;
   /**
@@ -29,6 +36,20 @@ export interface Queries {
   node(type: string, id: string, context: QueryContext): Promise<QueryAnswer>;
   /** An `EdgeAnswer`; rejects with `not_found` when the edge is not visible. */
   edge(type: string, from: string, to: string, context: QueryContext): Promise<QueryAnswer>;
+}
+
+/** Questions beside traversals (model/questions.ts). Answers are plain objects; whoever serves them encodes them. */
+export interface Questions {
+  /** A `NodesRequest`: many nodes of a type by id. Rejects with `unavailable`, `deadline_exceeded`, when they are not all read in time. */
+  nodes(request: unknown, context: QueryContext): Promise<NodesAnswer>;
+  /** An `EdgesRequest`: many edges of a type by their ends. Rejects as `nodes` does. */
+  edges(request: unknown, context: QueryContext): Promise<EdgesAnswer>;
+  /** A `CountRequest`: how many edges nodes have. */
+  count(request: unknown, context: QueryContext): Promise<CountAnswer>;
+  /** A `ShortestPathRequest`: a shortest path between two nodes. */
+  shortestPath(request: unknown, context: QueryContext): Promise<ShortestPathAnswer>;
+  /** A `CommonNeighboursRequest`: what 2 to 10 nodes are all connected with. */
+  commonNeighbours(request: unknown, context: QueryContext): Promise<CommonNeighboursAnswer>;
 }
 
 export interface QueryAnswer {

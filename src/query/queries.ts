@@ -5,6 +5,13 @@ import { Slots } from "../core/slots.ts";
 import { systemTurns, type Turns } from "../core/turns.ts";
 import type { GraphModel } from "../model/definition.ts";
 import { type Position, formatPosition } from "../model/position.ts";
+import type {
+  CommonNeighboursAnswer,
+  CountAnswer,
+  EdgesAnswer,
+  NodesAnswer,
+  ShortestPathAnswer,
+} from "../model/questions.ts";
 import type { Store } from "../store/port.ts";
 import { continuationOf, planContinuation } from "./continuation.ts";
 import { AnswerEncoder } from "./encode-json.ts";
@@ -12,6 +19,7 @@ import { type Execution, type Traversal, executeTraversal } from "./execute.ts";
 import { JsonReader } from "./json-reader.ts";
 import { type AnswerFrame, partsOf } from "./parts.ts";
 import type { Queries, QueryAnswer, QueryContext, TraversalPart } from "./port.ts";
+import { StoreQuestions } from "./questions/questions.ts";
 import { edgeTypeIndex, nodeTypeIndex, planTraversal, readId } from "./request.ts";
 import { parseQuery, retold } from "./text/parse.ts";
 import { type TraversalLimits, type TraversalPlan, defaultTraversalLimits } from "./traversal-plan.ts";
@@ -62,6 +70,7 @@ class StoreQueries implements Queries {
   private readonly encoder: AnswerEncoder;
   private readonly execution: Execution;
   private readonly slots: Slots;
+  private readonly questions: StoreQuestions;
 
   constructor(options: QueriesOptions) {
     this.options = options;
@@ -70,6 +79,10 @@ class StoreQueries implements Queries {
     const { model, store, clock, turns = systemTurns } = options;
     this.execution = { model, store, clock, turns };
     this.slots = options.slots ?? new Slots(traversalsMax);
+    const { limits, slots } = this;
+    const waitFor = (waitFor: readonly Position[], timeoutMs: number, signal: AbortSignal): Promise<void> =>
+      this.waitFor({ waitFor, budget: { timeoutMs } }, signal);
+    this.questions = new StoreQuestions({ model, store, clock, turns, limits, slots, waitFor });
   }
 
   traverse(request: unknown, { signal }: QueryContext): Promise<QueryAnswer> {
@@ -129,6 +142,26 @@ class StoreQueries implements Queries {
     }
   }
 
+  nodes(request: unknown, context: QueryContext): Promise<NodesAnswer> {
+    return whileAsked(context.signal, () => this.questions.nodes(request, context));
+  }
+
+  edges(request: unknown, context: QueryContext): Promise<EdgesAnswer> {
+    return whileAsked(context.signal, () => this.questions.edges(request, context));
+  }
+
+  count(request: unknown, context: QueryContext): Promise<CountAnswer> {
+    return whileAsked(context.signal, () => this.questions.count(request, context));
+  }
+
+  shortestPath(request: unknown, context: QueryContext): Promise<ShortestPathAnswer> {
+    return whileAsked(context.signal, () => this.questions.shortestPath(request, context));
+  }
+
+  commonNeighbours(request: unknown, context: QueryContext): Promise<CommonNeighboursAnswer> {
+    return whileAsked(context.signal, () => this.questions.commonNeighbours(request, context));
+  }
+
   node(type: string, id: string, { signal }: QueryContext): Promise<QueryAnswer> {
     return whileAsked(signal, () => this.findNode(type, id, signal));
   }
@@ -178,7 +211,10 @@ class StoreQueries implements Queries {
     }
   }
 
-  private async waitFor(plan: TraversalPlan, signal: AbortSignal): Promise<void> {
+  private async waitFor(
+    plan: { readonly waitFor: readonly Position[]; readonly budget: { readonly timeoutMs: number } },
+    signal: AbortSignal,
+  ): Promise<void> {
     if (plan.waitFor.length === 0) return;
     const { timeoutMs } = plan.budget;
     if (await this.options.waitFor(plan.waitFor, timeoutMs, signal)) return;

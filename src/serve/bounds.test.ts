@@ -171,6 +171,11 @@ const largeAnswers: Queries = {
   traverseParts: async function* () {},
   node: async () => ({ json: large }),
   edge: async () => ({ json: large }),
+  nodes: async () => ({ nodes: [], asOf: [] }),
+  edges: async () => ({ edges: [], asOf: [] }),
+  count: async () => ({ counts: [], asOf: [] }),
+  shortestPath: async () => ({ found: false, complete: true, asOf: [] }),
+  commonNeighbours: async () => ({ nodes: [], edges: [], complete: true, asOf: [] }),
 };
 
 test("answers that are not taken keep others out, until the slowest makes room", async () => {

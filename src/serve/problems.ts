@@ -19,6 +19,7 @@ const statusOfKind: Readonly<Record<ErrorKind, number>> = {
 /** Codes for which HTTP has a more telling status than for their kind. */
 const statusOfCode: ReadonlyMap<string, number> = new Map([
   ["not_applied_yet", 504],
+  ["deadline_exceeded", 504],
   ["body_too_large", 413],
   ["batch_too_large", 413],
   ["unsupported_media_type", 415],

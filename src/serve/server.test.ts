@@ -74,6 +74,11 @@ const echo: Queries = {
   traverseParts: async function* () {},
   node: async (type, id) => answerOf([type, id]),
   edge: async (type, from, to) => answerOf([type, from, to]),
+  nodes: async (request) => ({ nodes: [], asOf: [], asked: request }),
+  edges: async (request) => ({ edges: [], asOf: [], asked: request }),
+  count: async (request) => ({ counts: [], asOf: [], asked: request }),
+  shortestPath: async (request) => ({ found: false, complete: true, asOf: [], asked: request }),
+  commonNeighbours: async (request) => ({ nodes: [], edges: [], complete: true, asOf: [], asked: request }),
 };
 
 const host = { host: "localhost:7400" };
