@@ -5,6 +5,7 @@ import type { Measures, QueueFill } from "../observe/metrics.ts";
 import type { HttpServer } from "../serve/server.ts";
 import type { EmbeddedStore } from "../store/embedded/store.ts";
 import { type StoreFeeder, waitersMax } from "../store/store-feeder.ts";
+import type { OpenedAccess } from "./access.ts";
 import type { PipelineStatus } from "./pipeline-control.ts";
 import type { PipelineParts } from "./pipeline.ts";
 import type { EmbeddedSettings } from "./settings.ts";
@@ -19,6 +20,7 @@ export interface MeasuredParts {
   readonly clock: Clock;
   readonly startedMs: number;
   readonly ready: boolean;
+  readonly access: OpenedAccess;
   /** Name of any type topic. */
   readonly typeTopic: string;
 }
@@ -38,6 +40,7 @@ export async function measure(parts: MeasuredParts): Promise<Measures> {
     queues: [
       ...httpQueues(server, connections),
       ...pipelineQueues(status, parts.settings),
+      ...parts.access.queues(),
       { queue: "store_memory", unit: "bytes", fill: statistics.memoryBytes, max: statistics.memoryMaxBytes },
       { queue: "store_waiters", unit: "requests", fill: feeder.waiterCount, max: waitersMax },
       { queue: "traversals", unit: "requests", fill: parts.traversals.taken, max: parts.traversals.max },

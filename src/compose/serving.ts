@@ -22,6 +22,7 @@ import { type TopicOperations, topicRoutes } from "../serve/topic-routes.ts";
 import { openEmbeddedStore } from "../store/embedded/open.ts";
 import type { EmbeddedStore } from "../store/embedded/store.ts";
 import { StoreFeeder } from "../store/store-feeder.ts";
+import { type OpenedAccess, openServerAccess, recordDeployment } from "./access.ts";
 import type { Logger } from "./logger.ts";
 import { measure } from "./measures.ts";
 import { connectionsAllowed } from "./open-files.ts";
@@ -53,6 +54,17 @@ export interface Serving {
 }
 
 export async function openServing(options: ServingOptions): Promise<Serving> {
+  const metrics = new Registry();
+  const access = await openServerAccess({ ...options, model: options.pipeline.model, metrics });
+  try {
+    return await openWith(access, metrics, options);
+  } catch (error) {
+    await access.close();
+    throw error;
+  }
+}
+
+async function openWith(access: OpenedAccess, metrics: Registry, options: ServingOptions): Promise<Serving> {
   const { graph, settings, pipeline, clock, timers, logger } = options;
   const { model } = pipeline;
   const [typeTopic] = typeTopicsOf(model);
@@ -114,7 +126,6 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
     };
   };
   const views = recordViews(model, pipeline.registry);
-  const metrics = new Registry();
   const traversals = new Slots(traversalsMax);
   const queries = createQueries({
     model,
@@ -130,6 +141,8 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
     model,
     clock,
     timers,
+    access: access.access,
+    tls: access.tls,
     gateway: pipeline.gateway,
     queries,
     status,
@@ -153,13 +166,30 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
       bytesInFlightMax: settings["gateway.inFlight"],
       eventLatencyMs: settings["gateway.latency"],
       connectionsMax: await connectionsAllowed(),
+      allowedHosts: listed(settings["serve.hosts"]),
+      corsOrigins: listed(settings["serve.cors"]),
+      plaintext: settings["tls.off"],
     },
   });
-  const measured = { pipeline, store, feeder, server, traversals, settings, clock, startedMs, typeTopic: typeTopic! };
+  const measured = {
+    pipeline,
+    store,
+    feeder,
+    server,
+    access,
+    traversals,
+    settings,
+    clock,
+    startedMs,
+    typeTopic: typeTopic!,
+  };
   registerMetrics(metrics, () => measure({ ...measured, ready }));
   return {
     listen: () => server.listen(),
     async start() {
+      await recordDeployment(access.audit, settings.data, graph).catch((error: unknown) =>
+        logger.error(describeError(error)),
+      );
       await feeder.start();
       await pipeline.control.start();
       ready = true;
@@ -167,6 +197,7 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
     async closeServer() {
       ready = false;
       await server.close();
+      await access.close();
     },
     async closeStore() {
       try {
@@ -176,6 +207,10 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
       }
     },
   };
+}
+
+function listed(text: string): string[] {
+  return text.split(",").flatMap((each) => each.trim() || []);
 }
 
 type StorePorts = Pick<ServingOptions, "clock" | "timers" | "logger">;

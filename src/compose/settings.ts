@@ -61,6 +61,75 @@ export const embeddedSettings = {
     description: "Bytes of transactions after which the store writes a checkpoint; bounds the replay of a restart.",
   },
   "serve.timeout": { kind: "duration", default: 10_000, min: 1, description: "Longest time a traversal may take." },
+  "serve.hosts": {
+    kind: "text",
+    default: "",
+    description: "Beside its own: host names, separated by commas, under which this server is asked.",
+  },
+  "serve.cors": {
+    kind: "text",
+    default: "",
+    description: "Origins, separated by commas, whose pages may ask this server, such as https://app.example.com.",
+  },
+  "auth.mode": {
+    kind: "text",
+    default: "auto",
+    description:
+      "Whether callers must say who they are: on, off, or auto: once there is a key or another way, and always beyond loopback.",
+  },
+  "auth.jwks": {
+    kind: "text",
+    default: "",
+    description: "Where the public keys of tokens (JWT) are: an https URL or a file.",
+  },
+  "auth.issuer": { kind: "text", default: "", description: "Issuer of tokens: their claim iss." },
+  "auth.audience": { kind: "text", default: "", description: "This RDG in the claim aud of tokens." },
+  "auth.skew": {
+    kind: "duration",
+    default: 30_000,
+    max: 600_000,
+    description: "By how much the clock of the issuer may differ.",
+  },
+  "rate.requests": {
+    kind: "integer",
+    default: 0,
+    description: "Requests per second that a caller may send, unless its key says otherwise; 0: no limit.",
+  },
+  "rate.scanned": {
+    kind: "integer",
+    default: 0,
+    description: "Edges per second that a caller's queries may scan, unless its key says otherwise; 0: no limit.",
+  },
+  "tls.cert": { kind: "text", default: "", description: "File with the server's certificate, as PEM." },
+  "tls.key": { kind: "text", default: "", description: "File with the certificate's key, as PEM." },
+  "tls.clientCa": {
+    kind: "text",
+    default: "",
+    description: "File with the certificates, as PEM, of who signs those of clients.",
+  },
+  "tls.requireClientCert": {
+    kind: "boolean",
+    default: false,
+    description: "Whether connections without a client certificate are refused.",
+  },
+  "tls.clients": {
+    kind: "text",
+    default: "",
+    description: "JSON file that says which client certificate has which scopes.",
+  },
+  "tls.off": {
+    kind: "boolean",
+    default: false,
+    description: "Takes unencrypted requests beyond loopback, too: a proxy in front ends TLS.",
+  },
+  "audit.size": { kind: "size", default: 16_000_000, min: 10_000, description: "Size of a file of the audit log." },
+  "audit.files": {
+    kind: "integer",
+    default: 20,
+    min: 2,
+    max: 10_000,
+    description: "Files of the audit log that are kept.",
+  },
 } as const satisfies SettingList;
 
 export type EmbeddedSettings = SettingValues<typeof embeddedSettings>;

@@ -8,7 +8,17 @@ import type { JobStatus } from "./port.ts";
 export interface QueueFill {
   readonly queue: string;
   readonly of?: string;
-  readonly unit: "bytes" | "requests" | "connections" | "records" | "transactions" | "elements" | "ids" | "readers";
+  readonly unit:
+    | "bytes"
+    | "requests"
+    | "connections"
+    | "records"
+    | "transactions"
+    | "elements"
+    | "ids"
+    | "readers"
+    | "callers"
+    | "tokens";
   readonly fill: number;
   readonly max: number;
 }
