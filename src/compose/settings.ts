@@ -56,7 +56,7 @@ export const embeddedSettings = {
   },
   "store.checkpoint": {
     kind: "size",
-    default: 100_000_000,
+    default: 64_000_000,
     min: 100_000,
     description: "Bytes of transactions after which the store writes a checkpoint; bounds the replay of a restart.",
   },

@@ -8,6 +8,7 @@ import { Applied } from "./applied.ts";
 import { layoutOf, pageListsOf, restoreState } from "./checkpoint-parts.ts";
 import { Graph } from "./graph.ts";
 import { damaged, type Manifest, manifestName, numberIn, pagesName, parseManifest } from "./manifest.ts";
+import type { PageList } from "./pages.ts";
 
 const readBytes = 8 << 20;
 /** Groups of pages that are being read while one is checked. */
@@ -85,76 +86,88 @@ async function readGraph(
   const graph = new Graph(model);
   const path = join(folder, pagesName(manifest.number));
   const lists = pageListsOf(graph);
-  const wanted = manifest.pages.flatMap(({ name, sizes, checksums }, list) => {
+  const stored = manifest.pages.flatMap(({ name, sizes, checksums }, list) => {
     if (lists[list]?.name !== name) throw damaged(path, `it has pages "${name}" out of order`);
-    return sizes.map((size, page) => ({ buffer: new ArrayBuffer(size), checksum: checksums[page]!, list, name, page }));
+    const { pages } = lists[list];
+    return sizes.map((sizeBytes, page) => ({ pages, name, page, sizeBytes, checksum: checksums[page]! }));
   });
-  await readPages(path, wanted);
-  for (const { buffer, list } of wanted) lists[list]!.pages.adopt(buffer);
+  await readPages(path, stored);
   restoreState(graph, manifest.state);
   const applied = new Applied();
   applied.restore(manifest.state.applied);
   return { graph, applied };
 }
 
-interface WantedPage {
-  readonly buffer: ArrayBuffer;
-  readonly checksum: number;
+interface StoredPage {
+  readonly pages: PageList;
   readonly name: string;
   readonly page: number;
+  readonly sizeBytes: number;
+  readonly checksum: number;
 }
 
 /** Reads ahead while it checks: both take about as long. */
-async function readPages(path: string, pages: readonly WantedPage[]): Promise<void> {
+async function readPages(path: string, stored: readonly StoredPage[]): Promise<void> {
   const file = await open(path, "r").catch((cause: unknown) => {
     throw damaged(path, "its file of pages cannot be opened", cause);
   });
-  const reading: { readonly group: readonly WantedPage[]; readonly read: Promise<boolean> }[] = [];
-  const checkNext = async (): Promise<void> => {
+  const reading: { readonly group: readonly StoredPage[]; readonly read: Promise<readonly Buffer[] | undefined> }[] =
+    [];
+  const adoptNext = async (): Promise<void> => {
     const { group, read } = reading[0]!;
-    if (!(await read)) throw damaged(path, "its file of pages ends too early");
+    const buffers = await read;
+    if (buffers === undefined) throw damaged(path, "its file of pages ends too early");
     reading.shift();
-    for (const page of group) assertIntact(path, page);
+    for (const [i, { pages, name, page, checksum }] of group.entries()) {
+      if (crc32(buffers[i]!) !== checksum) throw damaged(path, `page ${page} of "${name}" has another checksum`);
+      pages.adopt(buffers[i]!.buffer as ArrayBuffer);
+    }
   };
   try {
     let position = 0;
-    for (const group of groupsOf(pages)) {
-      if (reading.length === readsAhead) await checkNext();
+    for (const group of groupsOf(stored)) {
+      if (reading.length === readsAhead) await adoptNext();
       const read = readGroup(file, group, position);
       // Who fails while an earlier group is checked is asked later.
       read.catch(() => undefined);
       reading.push({ group, read });
-      position += group.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
+      position += group.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     }
-    while (reading.length > 0) await checkNext();
+    while (reading.length > 0) await adoptNext();
   } finally {
     await Promise.allSettled(reading.map(({ read }) => read));
     await file.close();
   }
 }
 
-/** Pages that are read at once. Those without memory have nothing to read. */
-function* groupsOf(pages: readonly WantedPage[]): Generator<readonly WantedPage[]> {
-  let group: WantedPage[] = [];
+/** Pages that are read at once. */
+function* groupsOf(stored: readonly StoredPage[]): Generator<readonly StoredPage[]> {
+  let group: StoredPage[] = [];
   let bytes = 0;
-  for (const page of pages) {
-    if (page.buffer.byteLength > 0) group.push(page);
-    bytes += page.buffer.byteLength;
+  for (const page of stored) {
+    group.push(page);
+    bytes += page.sizeBytes;
     if (bytes < readBytes && group.length < 512) continue;
     yield group;
     group = [];
     bytes = 0;
   }
-  yield group;
+  if (group.length > 0) yield group;
 }
 
-/** False where the file ends before. `readv` may read less than it was asked for. */
-async function readGroup(file: FileHandle, group: readonly WantedPage[], from: number): Promise<boolean> {
+/** Undefined where the file ends before. The memory is not zeroed before it is filled: that would take as long as reading. */
+async function readGroup(
+  file: FileHandle,
+  group: readonly StoredPage[],
+  from: number,
+): Promise<readonly Buffer[] | undefined> {
+  const buffers = group.map(({ sizeBytes }) => Buffer.allocUnsafeSlow(sizeBytes));
   let position = from;
-  let left = group.map(({ buffer }) => new Uint8Array(buffer));
+  let left = buffers.filter(({ length }) => length > 0);
   while (left.length > 0) {
+    // It may read less than it was asked for.
     let { bytesRead } = await file.readv(left, position);
-    if (bytesRead === 0) return false;
+    if (bytesRead === 0) return undefined;
     position += bytesRead;
     left = left.flatMap((view) => {
       const taken = Math.min(bytesRead, view.length);
@@ -162,13 +175,7 @@ async function readGroup(file: FileHandle, group: readonly WantedPage[], from: n
       return taken === view.length ? [] : [view.subarray(taken)];
     });
   }
-  return true;
-}
-
-/** @throws RdgError corrupt */
-function assertIntact(path: string, { buffer, checksum, name, page }: WantedPage): void {
-  if (crc32(new Uint8Array(buffer)) === checksum) return;
-  throw damaged(path, `page ${page} of "${name}" has another checksum`);
+  return buffers;
 }
 
 function otherLayout(path: string): RdgError {

@@ -6,7 +6,7 @@ import { type Capture, capture, writeCheckpoint } from "./checkpoint-write.ts";
 import type { Graph } from "./graph.ts";
 import type { RetiredNodes } from "./retired-nodes.ts";
 
-const copiedLeastBytes = 64e6;
+const copiedLeastBytes = 32e6;
 
 export interface CheckpointerOptions {
   readonly folder: string;
@@ -16,7 +16,7 @@ export interface CheckpointerOptions {
   readonly turns: Turns;
   /** `Number.MAX_SAFE_INTEGER` and more: no checkpoint is ever written by itself, not even by closing. */
   readonly debtMaxBytes: number;
-  /** Bytes of copied pages at which applying waits for the checkpoint. Default: half of what the graph takes, at least 64 MB. */
+  /** Bytes of copied pages at which applying waits for the checkpoint. Default: an eighth of what the graph takes, at least 32 MB. */
   readonly copiedMaxBytes: number | undefined;
   /** Number and positions of the newest checkpoint in the folder. */
   readonly newest: number;
@@ -94,7 +94,7 @@ export class Checkpointer {
     let captured: Capture | undefined;
     let debtBytes = 0;
     await alone(async () => {
-      this.#copiedMaxBytes = this.#options.copiedMaxBytes ?? Math.max(copiedLeastBytes, graph.usedBytes / 2);
+      this.#copiedMaxBytes = this.#options.copiedMaxBytes ?? Math.max(copiedLeastBytes, graph.usedBytes / 8);
       captured = capture(graph, applied, retired);
       debtBytes = this.#debtBytes;
     });

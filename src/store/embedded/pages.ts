@@ -80,7 +80,7 @@ export class PageList {
 
   #own(page: number): void {
     const captured = this.bytes[page]!;
-    const copy = this.#epoch.spare.take(captured.length) ?? new ArrayBuffer(captured.length);
+    const copy = this.#epoch.spare.take(captured.length) ?? unzeroed(captured.length);
     new Uint8Array(copy).set(captured);
     this.#set(page, copy);
   }
@@ -97,4 +97,9 @@ export class PageList {
     this.bytes[page] = Buffer.from(buffer);
     this.#stamps[page] = this.#epoch.current;
   }
+}
+
+/** Memory that is written whole at once. */
+function unzeroed(sizeBytes: number): ArrayBuffer {
+  return Buffer.allocUnsafeSlow(sizeBytes).buffer;
 }
