@@ -13,6 +13,7 @@ import type { Access } from "./auth/port.ts";
 import type { Tls } from "./auth/tls.ts";
 import { keepOpenAfterRefusal } from "./bodies.ts";
 import { ByteBudget } from "./byte-budget.ts";
+import { cloudEventRoutes } from "./cloudevents/cloudevent-routes.ts";
 import { answerCors } from "./cors.ts";
 import { Admission, guardNames, overloaded, requireProtection } from "./guards.ts";
 import { ingestRoutes } from "./ingest-routes.ts";
@@ -24,6 +25,7 @@ import { requestLimits } from "./openapi/traversal-schemas.ts";
 import { type Readiness, operationRoutes } from "./operation-routes.ts";
 import { isOurFault, problemOf, problemType, retryAfterOf } from "./problems.ts";
 import { queryRoutes } from "./query-routes.ts";
+import { questionRoutes } from "./question-routes.ts";
 import { measureRequests } from "./request-metrics.ts";
 import { type ServerSettings, defaultServerSettings } from "./settings.ts";
 
@@ -122,12 +124,15 @@ export function createServer(options: ServerOptions): HttpServer {
   if (gateway) {
     const own = { bytesMax: settings.eventBytesMax, bodies: bounds.eventBodies };
     const admissions = { admission: bounds.events, latencyLimit: bounds.eventBytes };
-    void app.register(async (scope) => ingestRoutes(scope, { gateway, model, clock, ...own, ...admissions }));
+    const ingest = { gateway, model, clock, ...own, ...admissions };
+    void app.register(async (scope) => ingestRoutes(scope, ingest));
+    void app.register(async (scope) => cloudEventRoutes(scope, ingest));
   }
   if (queries) {
     const own = { bytesMax: settings.queryBytesMax, bodies: bounds.otherBodies, answers: bounds.answers };
     const admissions = { admission: bounds.queries, waiting: bounds.waiters };
     void app.register(async (scope) => queryRoutes(scope, { queries, ...own, ...admissions }));
+    void app.register(async (scope) => questionRoutes(scope, { questions: queries, ...own, ...admissions }));
   }
   void app.register(async (scope) => operationRoutes(scope, options, bounds.others));
   void app.register(async (scope) => openapiRoute(scope, described, options.version ?? "0"));

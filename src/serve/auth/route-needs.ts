@@ -25,6 +25,7 @@ export const routeNeeds: Readonly<Record<string, NeedOf>> = {
 
   "POST /v1/events/:name": produce,
   "POST /v1/inputs/:name": produce,
+  "POST /v1/cloudevents": produce,
 
   "POST /v1/traverse": read,
   "POST /v1/query": read,
