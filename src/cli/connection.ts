@@ -1,7 +1,29 @@
 // Requests of the command line to a running RDG, whose problem answers become the same errors as anywhere else.
+import { readFileSync } from "node:fs";
+import type { Command } from "commander";
 import { RdgError, type ErrorKind } from "../core/errors.ts";
+import { say } from "./output.ts";
 
-export const defaultUrl = "http://127.0.0.1:7400";
+const defaultUrl = "http://127.0.0.1:7400";
+
+/** A server, as the options of a command name it. */
+export interface ServerOptions {
+  readonly url: string;
+  readonly tokenFile?: string | undefined;
+}
+
+/** @param what what the server is asked for, such as "address of the RDG to ask" */
+export function addServerOptions(command: Command, what: string): Command {
+  return addTokenOption(command.option("--url <url>", what, defaultUrl));
+}
+
+/** There is no option that takes the token itself: it would stay in the history of the shell, and in the list of processes for everybody to see. */
+export function addTokenOption(command: Command): Command {
+  return command.option(
+    "--token-file <file>",
+    "file with the key or token to ask with (default: the variable RDG_TOKEN)",
+  );
+}
 
 const kindOfStatus: Readonly<Record<number, ErrorKind>> = {
   401: "unauthorized",
@@ -24,10 +46,19 @@ export interface Problem {
 }
 
 /** Sends one request. @throws RdgError `unavailable` when nobody answers; otherwise what the problem answer says. */
-export async function request(url: string, path: string, init: RequestInit = {}): Promise<Response> {
+export async function request(server: ServerOptions, path: string, init: RequestInit = {}): Promise<Response> {
+  const { url } = server;
+  const headers = new Headers(init.headers);
+  const token = tokenOf(server);
+  if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
   let response: Response;
   try {
-    response = await fetch(new URL(path, url), init);
+    // A token must not follow a redirect.
+    response = await fetch(new URL(path, url), {
+      ...init,
+      headers,
+      redirect: token === undefined ? "follow" : "error",
+    });
   } catch (error) {
     if (init.signal?.aborted) throw error;
     throw new RdgError("unavailable", "not_running", `No RDG answers at ${url}.`, {
@@ -39,9 +70,39 @@ export async function request(url: string, path: string, init: RequestInit = {})
   throw await errorOf(response);
 }
 
-export async function requestJson<T>(url: string, path: string, init?: RequestInit): Promise<T> {
-  const response = await request(url, path, init);
+export async function requestJson<T>(server: ServerOptions, path: string, init?: RequestInit): Promise<T> {
+  const response = await request(server, path, init);
   return (await response.json()) as T;
+}
+
+let warned = false;
+
+/** @throws RdgError invalid, `bad_token`, which never holds the token */
+function tokenOf({ url, tokenFile }: ServerOptions): string | undefined {
+  const token = tokenFile === undefined ? process.env["RDG_TOKEN"]?.trim() : readToken(tokenFile);
+  if (token === undefined || token === "") return undefined;
+  const place = tokenFile ?? "RDG_TOKEN";
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new RdgError("invalid", "bad_token", "The token has characters that no token has.", { place });
+  }
+  const { protocol, hostname } = URL.parse(url) ?? {};
+  if (protocol === "http:" && !["localhost", "127.0.0.1", "[::1]"].includes(hostname ?? "") && !warned) {
+    warned = true;
+    say(`rdg: the token is sent unencrypted to ${hostname}; ask with https`);
+  }
+  return token;
+}
+
+function readToken(path: string): string {
+  try {
+    const token = readFileSync(path, "utf8").trim();
+    if (token !== "") return token;
+  } catch (error) {
+    throw new RdgError("not_found", "bad_token", `The token cannot be read: ${(error as Error).message}.`, {
+      place: path,
+    });
+  }
+  throw new RdgError("invalid", "bad_token", "The file has no token.", { place: path });
 }
 
 async function errorOf(response: Response): Promise<RdgError> {

@@ -4,12 +4,11 @@ import type { Command } from "commander";
 import { systemTimers } from "../core/clock.ts";
 import { RdgError } from "../core/errors.ts";
 import { randomId } from "../core/random.ts";
-import { defaultUrl, requestJson } from "./connection.ts";
+import { type ServerOptions, addServerOptions, requestJson } from "./connection.ts";
 import { exitCodes, print, printJson, say, type Finish } from "./output.ts";
 import { startProgress } from "./progress.ts";
 
-interface ProduceOptions {
-  readonly url: string;
+interface ProduceOptions extends ServerOptions {
   readonly input?: boolean;
   readonly partial?: boolean;
   readonly batch: string;
@@ -29,12 +28,12 @@ const inFlightMax = 4;
 const attemptsMax = 12;
 
 export function addProduceCommand(program: Command, finish: Finish): void {
-  program
+  const command = program
     .command("produce")
     .description("send events: a JSON object per line, from a file or from stdin")
     .argument("<event>", "name of the event, or of the side input with --input")
-    .argument("[file]", "file of JSON lines; stdin when not given or -")
-    .option("--url <url>", "address of the RDG to send to", defaultUrl)
+    .argument("[file]", "file of JSON lines; stdin when not given or -");
+  addServerOptions(command, "address of the RDG to send to")
     .option("--input", "send rows of a side input instead of events")
     .option("--partial", "quarantine bad records instead of stopping at them")
     .option("--batch <records>", "records per request", "500")
@@ -72,7 +71,7 @@ async function produce(event: string, file: string | undefined, options: Produce
     for await (const batch of batches(source, batchMax)) {
       const start = firstLine;
       firstLine += batch.lines;
-      const sent = send(options.url, path, batch.bytes, start)
+      const sent = send(options, path, batch.bytes, start)
         .then((answer) => {
           summary.accepted += answer.accepted;
           summary.rejected += answer.rejectedCount ?? 0;
@@ -140,11 +139,11 @@ async function* batches(
   if (pendingBytes > 0) yield take();
 }
 
-async function send(url: string, path: string, body: Buffer, firstLine: number): Promise<Answer> {
+async function send(server: ServerOptions, path: string, body: Buffer, firstLine: number): Promise<Answer> {
   const headers = { "content-type": "application/x-ndjson", "idempotency-key": randomId() };
   for (let attempt = 1; ; attempt++) {
     try {
-      return await requestJson<Answer>(url, path, { method: "POST", headers, body: new Uint8Array(body) });
+      return await requestJson<Answer>(server, path, { method: "POST", headers, body: new Uint8Array(body) });
     } catch (error) {
       if (!(error instanceof RdgError && error.retryable) || attempt === attemptsMax) throw atLine(error, firstLine);
       await systemTimers.sleep(Math.max(error.retryAfterMs ?? 0, Math.min(5000, 100 * 2 ** (attempt - 1))));

@@ -1,9 +1,11 @@
 // The command line as a whole: its commands, what they share, and how a failure becomes an exit code.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { addAuditCommand } from "./audit.ts";
 import { addConfigCommand } from "./config.ts";
 import { addDevCommand } from "./dev.ts";
 import { addInitCommand } from "./init.ts";
+import { addKeysCommand } from "./keys.ts";
 import { exitCodes, reportFailure } from "./output.ts";
 import { addPlanCommand } from "./plan.ts";
 import { addProduceCommand } from "./produce.ts";
@@ -49,6 +51,8 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   addStatusCommand(program);
   addStoreCommand(program, finish);
   addConfigCommand(program);
+  addKeysCommand(program);
+  addAuditCommand(program);
   try {
     await program.parseAsync([...argv]);
     return exitCode;

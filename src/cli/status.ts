@@ -2,18 +2,16 @@
 import type { Command } from "commander";
 import { formatSize } from "../core/units.ts";
 import type { Status } from "../observe/port.ts";
-import { defaultUrl, requestJson } from "./connection.ts";
+import { type ServerOptions, addServerOptions, requestJson } from "./connection.ts";
 import { print, printJson } from "./output.ts";
 
 export function addStatusCommand(program: Command): void {
-  program
-    .command("status")
-    .description("print positions, lags, rates and counters of a running RDG")
-    .option("--url <url>", "address of the RDG to ask", defaultUrl)
+  const command = program.command("status").description("print positions, lags, rates and counters of a running RDG");
+  addServerOptions(command, "address of the RDG to ask")
     .option("--json", "print as JSON")
     .addHelpText("after", "\nExample:\n  $ rdg status --json")
-    .action(async (options: { url: string; json?: boolean }) => {
-      const status = await requestJson<Status>(options.url, "/v1/status");
+    .action(async (options: ServerOptions & { json?: boolean }) => {
+      const status = await requestJson<Status>(options, "/v1/status");
       if (options.json === true) printJson(status);
       else print(written(status));
     });

@@ -1,7 +1,7 @@
 // `rdg store verify`: proves that both directions of the store agree and that it equals a fresh rebuild from the type topics.
 import type { Command } from "commander";
 import type { Verification } from "../observe/port.ts";
-import { requestJson } from "./connection.ts";
+import { addTokenOption, requestJson } from "./connection.ts";
 import { exitCodes, print, printJson, say, type Finish } from "./output.ts";
 import { addSettingFlags, settingsOf } from "./settings.ts";
 
@@ -17,6 +17,7 @@ export function addStoreCommand(program: Command, finish: Finish): void {
       "after",
       "\nExample:\n  $ rdg store verify graph.ts --data .rdg\n  $ rdg store verify --url http://127.0.0.1:7400",
     );
+  addTokenOption(verify);
   addSettingFlags(verify).action(async (file: string | undefined, options: Record<string, unknown>) => {
     const verification = await verificationOf(file, options);
     if (options["json"] === true) printJson(verification);
@@ -27,7 +28,8 @@ export function addStoreCommand(program: Command, finish: Finish): void {
 
 async function verificationOf(file: string | undefined, options: Record<string, unknown>): Promise<Verification> {
   if (typeof options["url"] === "string") {
-    return await requestJson<Verification>(options["url"], "/v1/store/verify", { method: "POST" });
+    const server = { url: options["url"], tokenFile: options["tokenFile"] as string | undefined };
+    return await requestJson<Verification>(server, "/v1/store/verify", { method: "POST" });
   }
   const [{ verifyStore }, { loadGraph }] = await Promise.all([
     import("../compose.ts"),

@@ -3,11 +3,10 @@ import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import type { Command } from "commander";
 import type { TopicRecord } from "../observe/port.ts";
-import { defaultUrl, request } from "./connection.ts";
+import { type ServerOptions, addServerOptions, request } from "./connection.ts";
 import { print } from "./output.ts";
 
-interface TailOptions {
-  readonly url: string;
+interface TailOptions extends ServerOptions {
   readonly from?: string;
   readonly until?: string;
   readonly key?: string;
@@ -17,11 +16,11 @@ interface TailOptions {
 }
 
 export function addTailCommand(program: Command): void {
-  program
+  const command = program
     .command("tail")
     .description("print the records of a topic, decoded: events.*, inputs.*, nodes.*, edges.*, quarantine.*")
-    .argument("<topic>", "for example events.playback; `rdg status` lists them")
-    .option("--url <url>", "address of the RDG to read from", defaultUrl)
+    .argument("<topic>", "for example events.playback; `rdg status` lists them");
+  addServerOptions(command, "address of the RDG to read from")
     .option(
       "--from <where>",
       "`start`, an offset (of every partition), or a time such as 2026-01-31T10:00:00Z (default: now)",
@@ -45,7 +44,7 @@ export function addTailCommand(program: Command): void {
       process.once("SIGTERM", onSignal);
       try {
         const path = `/v1/topics/${encodeURIComponent(topic)}/records?${query.toString()}`;
-        const response = await request(options.url, path, { signal: stop.signal });
+        const response = await request(options, path, { signal: stop.signal });
         const lines = createInterface({ input: Readable.fromWeb(response.body! as never), crlfDelay: Infinity });
         for await (const line of lines) print(options.json === true ? line : written(JSON.parse(line) as TopicRecord));
       } catch (error) {

@@ -1,0 +1,34 @@
+// `rdg audit`: prints the audit log of a data folder, also while a server writes to it.
+import type { Command } from "commander";
+import type { AuditRecord } from "../serve/auth/audit-log.ts";
+import { addFolderOptions } from "./keys.ts";
+import { print, say } from "./output.ts";
+import { settingsOf } from "./settings.ts";
+
+export function addAuditCommand(program: Command): void {
+  addFolderOptions(program.command("audit"))
+    .description("print who did, or was refused, what needs the scope admin; and changes of keys and definitions")
+    .option("--json", "print one JSON object per record")
+    .addHelpText("after", "\nExample:\n  $ rdg audit --json | grep denied")
+    .action(async (options: Readonly<Record<string, unknown>>) => {
+      const [{ readAudit }, { values }] = await Promise.all([
+        import("../serve/auth/audit-log.ts"),
+        settingsOf(options),
+      ]);
+      let unreadable = 0;
+      for await (const record of readAudit(values.data)) {
+        if (record === undefined) unreadable++;
+        else print(options["json"] === true ? JSON.stringify(record) : written(record));
+      }
+      if (unreadable > 0) say(`${unreadable} lines cannot be read, for example because a crash cut them off.`);
+    });
+}
+
+function written({ at, event, who, address, operation, target, status, suppressed, details }: AuditRecord): string {
+  const parts = [at, event, who === undefined ? "-" : `${who.id} (${who.name})`, address ?? "-", operation];
+  if (target !== undefined) parts.push(target);
+  if (status !== undefined) parts.push(String(status));
+  if (suppressed !== undefined) parts.push(`${suppressed} more were refused before`);
+  if (details !== undefined) parts.push(JSON.stringify(details));
+  return parts.join("  ");
+}
