@@ -20,6 +20,8 @@ export interface QueryContext {
   readonly signal: AbortSignal;
   /** Whether the caller may read a node or edge type; everything when missing. Naming another is refused (`type_not_readable`); `*` passes it by. */
   readonly mayRead?: (typeName: string) => boolean;
+  /** Told how many edges were scanned for the request, also when it failed midway. */
+  readonly charge?: (scannedEdges: number) => void;
 }
 
 export interface Queries extends Questions {

@@ -3,8 +3,7 @@ import { isUtf8 } from "node:buffer";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { RdgError } from "../core/errors.ts";
 import type { QueryAnswer, QueryContext } from "../query/port.ts";
-import { principalOf } from "./auth/guard.ts";
-import { mayReadOf } from "./auth/port.ts";
+import { allowanceOf } from "./auth/guard.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { Admission } from "./guards.ts";
 
@@ -40,8 +39,7 @@ export function answersQueries({ admission, waiting, answers }: QueryBounds): Qu
       if (!reply.raw.writableFinished) given.abort();
     });
     answers.expect(1);
-    const mayRead = mayReadOf(principalOf(request));
-    const context: QueryContext = { signal: given.signal, ...(mayRead && { mayRead }) };
+    const context: QueryContext = { signal: given.signal, ...allowanceOf(request) };
     const { json } = await admitted.run(() => ask(context));
     if (!given.signal.aborted) {
       const holding = answers.hold(() => reply.raw.destroy());

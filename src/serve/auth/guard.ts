@@ -3,18 +3,38 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { RdgError, assert } from "../../core/errors.ts";
-import type { Access, ClientCertificate, Credentials, Operation, Principal } from "./port.ts";
+import type { QueryContext } from "../../query/port.ts";
+import {
+  type Access,
+  type ClientCertificate,
+  type Credentials,
+  type Operation,
+  type Principal,
+  mayReadOf,
+} from "./port.ts";
 import { needOf } from "./route-needs.ts";
 
-const principals = new WeakMap<FastifyRequest, Principal>();
+const entered = new WeakMap<FastifyRequest, { readonly access: Access; readonly principal: Principal }>();
 /** Reading one costs more than a request; a connection has the same for all of its requests. */
 const certificates = new WeakMap<Socket, ClientCertificate | null>();
 
 /** Who asks. For handlers: the request has entered. */
 export function principalOf(request: FastifyRequest): Principal {
-  const principal = principals.get(request);
-  assert(principal !== undefined, "the request has not been let in");
-  return principal;
+  return enteredOf(request).principal;
+}
+
+/** What the context of a query says of who asks: which types may be read, and who pays for what is scanned. */
+export function allowanceOf(request: FastifyRequest): Pick<QueryContext, "mayRead" | "charge"> {
+  const { access, principal } = enteredOf(request);
+  if (!access.required) return {};
+  const mayRead = mayReadOf(principal);
+  return { ...(mayRead && { mayRead }), charge: (scannedEdges) => access.charge(principal, scannedEdges) };
+}
+
+function enteredOf(request: FastifyRequest): { readonly access: Access; readonly principal: Principal } {
+  const found = entered.get(request);
+  assert(found !== undefined, "the request has not been let in");
+  return found;
 }
 
 /** Before all other hooks but those that look at names, so that nothing is told to whom nobody knows. */
@@ -28,7 +48,7 @@ export function guardAccess(app: FastifyInstance, access: Access): void {
       requestId: request.id,
     };
     const enter = (principal: Principal): void => {
-      principals.set(request, principal);
+      entered.set(request, { access, principal });
       if (need.scope === "admin") reportEnd(reply, access, principal, operation);
       done();
     };
@@ -37,14 +57,14 @@ export function guardAccess(app: FastifyInstance, access: Access): void {
       if (challenge !== undefined) reply.header("www-authenticate", challenge);
       done(error as Error);
     };
-    let entered: Principal | Promise<Principal>;
+    let principal: Principal | Promise<Principal>;
     try {
-      entered = access.enter(access.required ? credentialsOf(request) : nothing, need, operation);
+      principal = access.enter(access.required ? credentialsOf(request) : nothing, need, operation);
     } catch (error) {
       return refuse(error);
     }
-    if (entered instanceof Promise) void entered.then(enter, refuse);
-    else enter(entered);
+    if (principal instanceof Promise) void principal.then(enter, refuse);
+    else enter(principal);
   });
 }
 
