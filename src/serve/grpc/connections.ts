@@ -1,0 +1,110 @@
+// The connections of the gRPC server: how many there are, and which of them are cut because they take nothing of what they asked for.
+//
+// They are accepted here and handed to the library, because it neither bounds their number nor can end one.
+import { type Server as NetServer, type Socket, createServer } from "node:net";
+import type { ConnectionInjector } from "@grpc/grpc-js";
+import type { Clock, Timers } from "../../core/clock.ts";
+import { RdgError } from "../../core/errors.ts";
+import type { GrpcSettings } from "./settings.ts";
+
+/** An answer, or a part of one, that its reader has not taken. */
+export interface PendingWrite {
+  readonly peer: string;
+  readonly sinceMs: number;
+}
+
+export class Connections {
+  readonly #settings: GrpcSettings;
+  readonly #clock: Clock;
+  readonly #timers: Timers;
+  readonly #server: NetServer;
+  readonly #sockets = new Map<string, Socket>();
+  /** In order of age. */
+  readonly #writes = new Set<PendingWrite>();
+  #stopSweeping: (() => void) | undefined;
+
+  constructor(injector: ConnectionInjector, settings: GrpcSettings, clock: Clock, timers: Timers) {
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#timers = timers;
+    this.#server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }, (socket) => {
+      const peer = `${socket.remoteAddress}:${socket.remotePort}`;
+      this.#sockets.set(peer, socket);
+      socket.once("close", () => this.#sockets.delete(peer));
+      socket.on("error", () => undefined);
+      injector.injectConnection(socket);
+    });
+    this.#server.maxConnections = settings.connectionsMax;
+  }
+
+  get count(): number {
+    return this.#sockets.size;
+  }
+
+  /** @throws RdgError conflict when the port is taken */
+  listen(): Promise<{ readonly address: string; readonly port: number }> {
+    const { host, port } = this.#settings;
+    this.#sweepLater();
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", (error: NodeJS.ErrnoException) => reject(told(error, host, port)));
+      // While the thread is busy, connections wait in the system instead of being dropped.
+      this.#server.listen({ host, port, backlog: 4096 }, () => {
+        const address = this.#server.address();
+        const taken = typeof address === "object" && address !== null ? address.port : port;
+        resolve({ address: `${host.includes(":") ? `[${host}]` : host}:${taken}`, port: taken });
+      });
+    });
+  }
+
+  /** Takes no more. */
+  stopListening(): void {
+    this.#server.close(() => undefined);
+  }
+
+  /** Ends all that are left. */
+  destroy(): void {
+    this.#stopSweeping?.();
+    for (const socket of this.#sockets.values()) socket.destroy();
+  }
+
+  /** With all of its calls: nothing less gives back what is waiting to be sent. */
+  cut(peer: string): void {
+    this.#sockets.get(peer)?.destroy();
+  }
+
+  socketOf(peer: string): Socket | undefined {
+    return this.#sockets.get(peer);
+  }
+
+  /** Something was written to the peer; the returned function says that it has been taken. */
+  writing(peer: string): () => void {
+    const write = { peer, sinceMs: this.#clock.monotonicMs() };
+    this.#writes.add(write);
+    return () => void this.#writes.delete(write);
+  }
+
+  #sweepLater(): void {
+    const { stallTimeoutMs } = this.#settings;
+    this.#stopSweeping = this.#timers.after(Math.max(10, Math.min(1_000, stallTimeoutMs / 4)), () => {
+      const before = this.#clock.monotonicMs() - stallTimeoutMs;
+      for (const write of this.#writes) {
+        if (write.sinceMs > before) break;
+        this.#writes.delete(write);
+        this.cut(write.peer);
+      }
+      this.#sweepLater();
+    });
+  }
+}
+
+function told(error: NodeJS.ErrnoException, host: string, port: number): unknown {
+  if (error.code !== "EADDRINUSE" && error.code !== "EACCES") return error;
+  return new RdgError("conflict", "port_taken", `Port ${port} of ${host} cannot be listened on.`, {
+    place: `${host}:${port}`,
+    hint:
+      error.code === "EACCES"
+        ? "Ports below 1024 need rights; choose another with grpc.port."
+        : "Something else listens there: stop it, or choose another port with grpc.port, or off.",
+    cause: error,
+  });
+}
