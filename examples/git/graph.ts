@@ -81,4 +81,5 @@ export const fromCommit = job(commitEvent, { window: "200ms" }).emit((e) => {
   ];
 });
 
-export default defineGraph("git", { jobs: [fromCommit] });
+// A history is asked for from its first commit on, not only for the last hundred days.
+export default defineGraph("git", { jobs: [fromCommit], traversals: { since: "ever" } });

@@ -1,47 +1,98 @@
-// Continuation tokens: where a hop was cut short, so that a later request goes on there. Opaque to callers, signed so that only what this graph's servers
+// Continuation tokens: where a step was cut short, so that a later request goes on there. Opaque to callers, signed so that only what this graph's servers
 // wrote is believed, and self-contained: nothing is kept between requests. Form: `<version>.<base64url of JSON>.<base64url of HMAC-SHA256>`.
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { RdgError } from "../core/errors.ts";
 import type { GraphModel } from "../model/definition.ts";
-import type { HopOutcome } from "./execute.ts";
 import { JsonReader } from "./json-reader.ts";
-import { planTraversal, readBudget, readWaitFor } from "./request.ts";
-import type { TraversalLimits, TraversalPlan, TraversalSource, WalkState } from "./traversal-plan.ts";
+import type { CutNode, StepOutcome } from "./level.ts";
+import type { QueryContext } from "./port.ts";
+import { planTraversal, readBudget, readTerms, readWaitFor } from "./request.ts";
+import { schemaOf } from "./schema.ts";
+import type {
+  BranchPlan,
+  StartPlan,
+  StepPlan,
+  TraversalLimits,
+  TraversalPlan,
+  TraversalSource,
+  WalkState,
+} from "./traversal-plan.ts";
 
-const version = "1";
+const version = "2";
 /** Longer tokens are not issued: a hop that was cut at so many nodes is better asked again with narrower starts. */
 const tokenBytesMax = 64 * 1024;
 
 /** 0: fresh, 1: done, else the cursor. */
 type PackedWalk = 0 | 1 | readonly [lastSeenMs: number, neighbour: string];
 
+/** Short names: a token goes over the wire twice. */
 interface Payload {
-  readonly source: TraversalSource;
-  /** Number of the hop, in the source, that goes on. */
-  readonly hop: number;
-  readonly starts: readonly (readonly [id: string, ...walks: PackedWalk[]])[];
+  /** What was asked first. */
+  readonly s: TraversalSource;
+  /** What of the definition decides what hops mean. */
+  readonly d: string;
+  /** Number of the hop in the source that goes on, and its repetition where it is repeated. */
+  readonly h: number;
+  readonly r?: number;
+  /** Per node type: its name, its walks as `edge>` and `edge<`, and per node that was cut how far each walk has come. */
+  readonly n: readonly (readonly [
+    type: string,
+    walks: readonly string[],
+    nodes: readonly (readonly [id: string, ...walks: PackedWalk[]])[],
+  ])[];
 }
 
 export type Continuation = { readonly token: string } | { readonly reason: string };
 
-/** The token that goes on with `plan.hops[hop]`, or why there is none. */
+/** The token that goes on with the plan's step number `step`, or why there is none. */
 export function continuationOf(
   plan: TraversalPlan,
-  hop: number,
-  outcome: HopOutcome,
+  step: number,
+  { cut }: StepOutcome,
+  model: GraphModel,
   limits: TraversalLimits,
   key: Uint8Array,
 ): Continuation {
-  if (outcome.cut.some(({ walks }) => walks === undefined)) {
+  if (cut.some(({ walks }) => walks === undefined)) {
     return { reason: `Order "any" has no place to go on from; ask with order "latest".` };
   }
-  const tooMany = `It was cut at ${outcome.cut.length} nodes, too many for one token; ask again from fewer starts.`;
-  if (outcome.cut.length > limits.startsMax) return { reason: tooMany };
-  const starts = outcome.cut.map(({ id, walks }) => [id, ...walks!.map(packed)] as const);
-  const payload: Payload = { source: plan.source, hop: plan.firstHop + hop, starts };
+  const tooMany = `It was cut at ${cut.length} nodes, too many for one token; ask again from fewer starts.`;
+  if (cut.length > limits.startsMax) return { reason: tooMany };
+  const { hop, repetition, branches } = plan.steps[step]!;
+  const payload: Payload = {
+    s: plan.source,
+    d: meaningOf(model),
+    h: hop,
+    ...(repetition === undefined ? {} : { r: repetition }),
+    n: Array.from(
+      Map.groupBy(cut, ({ type }) => type),
+      ([type, nodes]) => [
+        model.nodes[type]!.name,
+        branches.filter(({ from }) => from === type).flatMap((branch) => walkNames(model, branch)),
+        nodes.map(({ id, walks }: CutNode) => [id, ...walks!.map(packed)] as const),
+      ],
+    ),
+  };
   const body = `${version}.${Buffer.from(JSON.stringify(payload)).toString("base64url")}`;
   if (body.length > tokenBytesMax) return { reason: tooMany };
   return { token: `${body}.${signature(body, key).toString("base64url")}` };
+}
+
+function walkNames(model: GraphModel, { edge, walks }: BranchPlan): string[] {
+  return walks.map((walk) => `${model.edges[edge]!.name}${walk === "out" ? ">" : "<"}`);
+}
+
+const meanings = new WeakMap<GraphModel, string>();
+
+/** Changes with the types, their order, the ends of edges, and the defaults of traversals: then a hop may mean something else than when it was first asked for. */
+function meaningOf(model: GraphModel): string {
+  const known = meanings.get(model);
+  if (known !== undefined) return known;
+  const { nodes, edges, traversals = null } = model;
+  const decisive = [nodes.map(({ name }) => name), edges.map(({ name, from, to }) => [name, from, to]), traversals];
+  const meaning = createHash("sha256").update(JSON.stringify(decisive)).digest("base64url").slice(0, 16);
+  meanings.set(model, meaning);
+  return meaning;
 }
 
 function packed(walk: WalkState): PackedWalk {
@@ -58,43 +109,75 @@ function signature(body: string, key: Uint8Array): Buffer {
   return createHmac("sha256", key).update(body).digest();
 }
 
-/** The plan of a request `{ continue, budget?, waitFor?, timeoutMs? }`. Ages in the first request keep counting from when it was made. */
+/**
+ * The plan of a request `{ continue, budget?, cache?, explain?, waitFor?, timeoutMs? }`. Ages in the first request keep counting from when it was made.
+ * @throws RdgError invalid; unauthorized, `type_not_readable`
+ */
 export function planContinuation(
   request: unknown,
   model: GraphModel,
   limits: TraversalLimits,
   key: Uint8Array,
+  mayRead: QueryContext["mayRead"],
 ): TraversalPlan {
-  const json = new JsonReader(request).object(["continue", "budget", "waitFor", "timeoutMs"]);
+  const json = new JsonReader(request).object(["continue", "budget", "cache", "explain", "waitFor", "timeoutMs"]);
   const tokenJson = json.at("continue");
-  const { source, hop, starts } = openToken(tokenJson, key);
-  const first = planSource(tokenJson, source, model, limits);
-  const before = first.hops[hop - 1];
-  if (hop >= first.hops.length) throw stale(tokenJson);
-  return {
-    source,
-    start: {
-      type: before?.neighbourType ?? first.start.type,
-      ids: starts.map(([id]) => id),
-      walked: starts.map(([, ...walks]) => walks.map(unpacked)),
-      select: before?.selectNode ?? first.start.select,
-    },
-    hops: first.hops.slice(hop),
-    firstHop: hop,
-    budget: readBudget(json, limits),
-    waitFor: readWaitFor(json, model, limits),
-  };
+  const payload = openToken(tokenJson, key);
+  if (payload.d !== meaningOf(model)) throw stale(tokenJson);
+  const first = planSource(tokenJson, payload.s, model, limits, mayRead);
+  const at = first.steps.findIndex(({ hop, repetition }) => hop === payload.h && repetition === payload.r);
+  if (at < 0) throw stale(tokenJson);
+  const budget = readBudget(json, limits);
+  const waitFor = readWaitFor(json, model, limits);
+  const starts = payload.n.map((group) => startOf(group, first, at, model));
+  const steps = first.steps.slice(at);
+  return { ...first, starts, steps, firstHop: payload.h, budget, waitFor, ...readTerms(json) };
+}
+
+/** Nodes that were cut: their walks that this caller may follow go on where they ended. */
+function startOf(
+  [name, walkNamesThen, nodes]: Payload["n"][number],
+  first: TraversalPlan,
+  step: number,
+  model: GraphModel,
+): StartPlan {
+  const type = schemaOf(model).nodeIndex.get(name)!;
+  const walked = new Map<BranchPlan, WalkState[][]>();
+  for (const branch of first.steps[step]!.branches) {
+    if (branch.from !== type) continue;
+    const columns = walkNames(model, branch).map((walk) => walkNamesThen.indexOf(walk));
+    walked.set(
+      branch,
+      nodes.map(([, ...walks]) => columns.map((column) => (column < 0 ? "done" : unpacked(walks[column]!)))),
+    );
+  }
+  return { type, ids: nodes.map(([id]) => id), walked, select: selectBefore(type, first, step, model) };
+}
+
+/** What was selected of nodes of this type where they were last reached. */
+function selectBefore(type: number, first: TraversalPlan, step: number, model: GraphModel): readonly number[] {
+  const reaches = (plan: StepPlan): readonly number[] | undefined =>
+    plan.reached.find((reached) => reached.type === type)?.select;
+  const [start] = first.starts;
+  return (
+    first.steps
+      .slice(0, step)
+      .map(reaches)
+      .findLast((select) => select !== undefined) ??
+    (start!.type === type ? start!.select : model.nodes[type]!.properties.map((_, i) => i))
+  );
 }
 
 /** The plan of the first request; the definition may have changed since. */
 function planSource(
   json: JsonReader,
-  source: TraversalSource,
+  { from, nowMs, ...source }: TraversalSource,
   model: GraphModel,
   limits: TraversalLimits,
+  mayRead: QueryContext["mayRead"],
 ): TraversalPlan {
   try {
-    return planTraversal({ from: { ...source.from, ids: ["-"] }, hops: source.hops }, model, limits, source.nowMs);
+    return planTraversal({ ...source, from: { ...from, ids: ["-"] } }, model, limits, nowMs, mayRead);
   } catch (error) {
     throw error instanceof RdgError && error.kind === "invalid" ? stale(json) : error;
   }

@@ -2,9 +2,9 @@
 import type { GraphModel, PropertyModel, ValueType } from "../model/definition.ts";
 import type { PropertyValue } from "../model/filter.ts";
 import type { EdgeRow, NodeRows } from "../store/port.ts";
-import type { Level, LevelEdges, Traversal } from "./execute.ts";
 import { JsonWriter, jsonBytes } from "./json-writer.ts";
-import { type AnswerFrame, hopAnswers, timingsOf } from "./parts.ts";
+import type { Level, LevelEdges, LevelNodes } from "./level.ts";
+import type { EndPart } from "./port.ts";
 
 const comma = 0x2c;
 const close = 0x7d;
@@ -20,26 +20,23 @@ export class AnswerEncoder {
     this.edges = model.edges.map(({ name, properties }) => new ElementEncoder(this.writer, name, properties));
   }
 
-  traversal(traversal: Traversal, frame: AnswerFrame): Uint8Array {
+  /** `end` is asked when the levels are written: it tells how long that took. */
+  traversal(levels: readonly Level[], end: () => EndPart): Uint8Array {
     const { writer } = this;
     writer.reset();
     writer.raw(`{"levels":[`);
-    for (const [i, level] of traversal.levels.entries()) {
+    for (const [i, level] of levels.entries()) {
       if (i > 0) writer.char(comma);
-      this.level(level, traversal.levels[i - 1]);
+      this.level(level);
     }
-    const complete = traversal.hops.every(({ cause }) => cause === undefined);
-    const fromHop = frame.firstHop > 0 ? `"fromHop":${frame.firstHop},` : "";
-    writer.raw(`],${fromHop}"hops":${JSON.stringify(hopAnswers(traversal, frame))},"complete":${complete}`);
-    writer.raw(`,"asOf":${JSON.stringify(frame.asOf)},"timings":`);
-    writer.raw(JSON.stringify(timingsOf(traversal, frame)));
-    writer.char(close);
+    const { kind: _, ...rest } = end();
+    writer.raw(`],${JSON.stringify(rest).slice(1)}`);
     return writer.finish();
   }
 
   node(type: number, id: string, rows: NodeRows, select: readonly number[]): Uint8Array {
     this.writer.reset();
-    this.nodes[type]!.nodes([id], rows, select);
+    this.nodes[type]!.nodes({ type, ids: [id], rows, select });
     return this.writer.finish();
   }
 
@@ -49,13 +46,25 @@ export class AnswerEncoder {
     return this.writer.finish();
   }
 
-  private level(level: Level, before: Level | undefined): void {
+  private level({ nodes, edges }: Level): void {
     const { writer } = this;
     writer.raw(`{"nodes":[`);
-    this.nodes[level.type]!.nodes(level.ids, level.rows, level.select);
-    if (level.edges && before) {
+    let isFirst = true;
+    for (const ofType of nodes) {
+      if (ofType.ids.length === 0) continue;
+      if (!isFirst) writer.char(comma);
+      isFirst = false;
+      this.nodes[ofType.type]!.nodes(ofType);
+    }
+    if (edges) {
       writer.raw(`],"edges":[`);
-      this.edges[level.edges.hop.edge]!.edges(level.edges, before.ids, level.ids);
+      isFirst = true;
+      for (const ofBranch of edges) {
+        if (ofBranch.count === 0) continue;
+        if (!isFirst) writer.char(comma);
+        isFirst = false;
+        this.edges[ofBranch.branch.edge]!.edges(ofBranch);
+      }
     }
     writer.raw("]}");
   }
@@ -85,7 +94,7 @@ class ElementEncoder {
     });
   }
 
-  nodes(ids: readonly string[], rows: NodeRows, select: readonly number[]): void {
+  nodes({ ids, rows, select, enriched }: LevelNodes): void {
     const { writer } = this;
     for (let i = 0; i < ids.length; i++) {
       if (i > 0) writer.char(comma);
@@ -96,18 +105,23 @@ class ElementEncoder {
         this.times(rows.firstSeenMs[i]!, rows.lastSeenMs[i]!);
         this.properties(rows.properties, i, select);
       }
+      if (enriched) {
+        const values = enriched.map((enrichment) => [enrichment.name, enrichment.values[i] ?? null]);
+        writer.raw(`,"enriched":${JSON.stringify(Object.fromEntries(values))}`);
+      }
       writer.char(close);
     }
   }
 
-  edges(edges: LevelEdges, near: readonly string[], far: readonly string[]): void {
+  edges(edges: LevelEdges): void {
+    const { near, far, branch } = edges;
     for (let i = 0; i < edges.count; i++) {
       if (i > 0) this.writer.char(comma);
       const [origin, target] = [near[edges.origins[i]!]!, far[edges.targets[i]!]!];
       const walkedBack = edges.reversed[i] === 1;
       this.ends(walkedBack ? target : origin, walkedBack ? origin : target);
       this.times(edges.firstSeenMs[i]!, edges.lastSeenMs[i]!);
-      this.properties(edges.properties, i, edges.hop.selectEdge);
+      this.properties(edges.properties, i, branch.selectEdge);
       this.writer.char(close);
     }
   }

@@ -1,174 +1,196 @@
-// Runs a traversal plan on a store, breadth first: per level one deduplicated frontier, its edges, then its nodes. Knows the store port only.
+// Runs a traversal plan on a store, breadth first: per level one deduplicated frontier, its edges, then its nodes. Yields each level when it is known, and walks
+// no further until it is asked for the next. Knows the store port only.
 import type { Clock } from "../core/clock.ts";
 import { RdgError } from "../core/errors.ts";
 import type { Turns } from "../core/turns.ts";
 import type { GraphModel } from "../model/definition.ts";
-import type { PropertyValue } from "../model/filter.ts";
-import type { TruncationCause } from "../model/traversal.ts";
 import type { NodeRows, Store, StoreReader } from "../store/port.ts";
-import { type EdgeRows, Frontier } from "./edge-rows.ts";
-import { type HopContext, type WalkedHop, walkHop } from "./hop.ts";
+import type { HopContext } from "./hop.ts";
+import type { Level, LevelNodes, StepFigures, StepOutcome } from "./level.ts";
+import type { NodeEnrichment } from "./port.ts";
+import { Repetition, untilColumns } from "./repetition.ts";
 import { Spending, weigh } from "./spending.ts";
-import type { HopPlan, TraversalPlan, WalkState } from "./traversal-plan.ts";
+import { type FrontierNodes, idsOf, walkStep } from "./step.ts";
+import type { TraversalPlan } from "./traversal-plan.ts";
 
 /** Nodes of one request to the store. */
 const nodesMax = 5_000;
-
-/** The answer in columns; what of it becomes text is up to the encoder. */
-export interface Traversal {
-  readonly levels: readonly Level[];
-  readonly hops: readonly HopOutcome[];
-  readonly hopsMs: readonly number[];
-  readonly nodesMs: number;
-  /** Edges that the store looked at. */
-  readonly scanned: number;
-}
-
-export interface Level {
-  /** Index of the node type. */
-  readonly type: number;
-  readonly ids: readonly string[];
-  readonly select: readonly number[];
-  readonly rows: NodeRows;
-  /** Missing at level 0. */
-  readonly edges?: LevelEdges;
-}
-
-/** Edge i leads between node `origins[i]` of the level before and node `targets[i]` of this level; `reversed[i]` is 1 where it was walked against its direction. */
-export interface LevelEdges {
-  readonly hop: HopPlan;
-  readonly count: number;
-  readonly origins: Int32Array;
-  readonly targets: Int32Array;
-  readonly reversed: Uint8Array;
-  readonly firstSeenMs: Float64Array;
-  readonly lastSeenMs: Float64Array;
-  readonly properties: readonly (readonly PropertyValue[])[];
-}
-
-/** `cut` is empty when the hop is complete. */
-export interface HopOutcome {
-  readonly cause: TruncationCause | undefined;
-  readonly cut: readonly { readonly id: string; readonly walks?: readonly WalkState[] }[];
-}
 
 export interface Execution {
   readonly model: GraphModel;
   readonly store: Store;
   readonly clock: Clock;
   readonly turns: Turns;
+  /** What no answer may exceed. */
+  readonly bytesMax: number;
+  /** What the enrichments that were asked for have of nodes; missing where none was. */
+  readonly enrich?: (type: number, ids: readonly string[]) => Promise<readonly NodeEnrichment[]>;
 }
 
-/** `startedMs` (monotonic) is when the request came: its deadline counts from there. */
-export async function executeTraversal(
+/** A level; behind the starts also how the step that led to it went. */
+export interface WalkedLevel {
+  readonly level: Level;
+  readonly step?: { readonly outcome: StepOutcome; readonly figures: StepFigures };
+  /** Milliseconds for nodes of this level, their enrichments not counted. */
+  readonly nodesMs: number;
+}
+
+/** `startedMs` (monotonic) is when the request came: its deadline counts from there. Leaving the iteration early closes the reader. */
+export async function* walkLevels(
   plan: TraversalPlan,
   execution: Execution,
   startedMs: number,
   signal: AbortSignal,
-): Promise<Traversal> {
-  const reader = execution.store.reader();
+): AsyncGenerator<WalkedLevel> {
+  const { model, store, clock, turns, bytesMax } = execution;
+  const { cache, budget, waitFor } = plan;
+  const deadlineMs = startedMs + budget.timeoutMs;
+  const reader = store.reader({ cache, deadlineMs, ...(waitFor.length > 0 ? { current: true } : {}) });
   try {
-    return await walkLevels(plan, execution, reader, startedMs, signal);
+    const spending = new Spending(budget, clock, turns, startedMs, bytesMax);
+    const context: HopContext = { reader, capabilities: store.capabilities, model, spending, signal };
+    yield* new Levels(plan, execution, context).walk();
   } finally {
     reader.close();
   }
 }
 
-async function walkLevels(
-  plan: TraversalPlan,
-  { model, store, clock, turns }: Execution,
-  reader: StoreReader,
-  startedMs: number,
-  signal: AbortSignal,
-): Promise<Traversal> {
-  const spending = new Spending(plan.budget, clock, turns, startedMs);
-  const context: HopContext = { reader, capabilities: store.capabilities, model, spending, signal };
-  const starts = await findStarts(plan, reader, signal);
-  const levels: Level[] = [];
-  const hops: HopOutcome[] = [];
-  const hopsMs: number[] = [];
-  let nodesMs = 0;
-  let frontier = starts.references;
-  let type = plan.start.type;
-  let edges: LevelEdges | undefined;
-  for (let h = 0; h <= plan.hops.length; h++) {
-    const hop = plan.hops[h];
-    const hopFromMs = clock.monotonicMs();
-    const walked = hop && (await walkHop(context, hop, frontier, h === 0 ? starts.walked : undefined));
-    const nodesFromMs = clock.monotonicMs();
-    const select = h === 0 ? plan.start.select : plan.hops[h - 1]!.selectNode;
-    const ids = idsOf(reader, type, frontier);
-    const level: Level = {
-      type,
-      ids,
-      select,
-      rows: await readNodes(context, type, frontier, select),
-      ...(edges && { edges }),
-    };
-    nodesMs += clock.monotonicMs() - nodesFromMs;
-    const kept = h === 0 ? keptStarts(level, walked?.found) : undefined;
-    levels.push(kept ? keepNodes(level, kept) : level);
-    if (!walked) break;
-    hops.push({ cause: walked.cause, cut: walked.cut.map(({ node, ...rest }) => ({ id: ids[node]!, ...rest })) });
-    hopsMs.push(nodesFromMs - hopFromMs);
-    const reached = reachedBy(hop, walked);
-    edges = kept ? { ...reached.edges, origins: renumbered(reached.edges, kept) } : reached.edges;
-    frontier = reached.frontier;
-    type = hop.neighbourType;
+class Levels {
+  private readonly plan: TraversalPlan;
+  private readonly execution: Execution;
+  private readonly context: HopContext;
+  private nodesMs = 0;
+  private enrichMs = 0;
+
+  constructor(plan: TraversalPlan, execution: Execution, context: HopContext) {
+    this.plan = plan;
+    this.execution = execution;
+    this.context = context;
   }
-  return { levels, hops, hopsMs, nodesMs, scanned: plan.budget.scannedMax - spending.scannedLeft };
+
+  async *walk(): AsyncGenerator<WalkedLevel> {
+    const { plan, context } = this;
+    const { clock } = this.execution;
+    const starts = await findStarts(plan, context.reader, context.signal);
+    if (plan.steps.length === 0) return yield this.levelOf(await this.startNodes(starts, undefined));
+    let frontier: readonly FrontierNodes[] = starts;
+    let repetition: Repetition | undefined;
+    for (const [i, step] of plan.steps.entries()) {
+      if (step.repetition !== undefined && (repetition === undefined || plan.steps[i - 1]!.isLast)) {
+        repetition = new Repetition(frontier, context);
+      }
+      const { scannedLeft } = context.spending;
+      const before = context.reader.cached;
+      const edgesFromMs = clock.monotonicMs();
+      const walked = await walkStep(context, step, frontier);
+      const edgesMs = clock.monotonicMs() - edgesFromMs;
+      if (i === 0) yield this.levelOf(await this.startNodes(starts, walked.found));
+      const nodes: LevelNodes[] = [];
+      for (const reached of walked.reached) {
+        const { select, until } = step.reached.find(({ type }) => type === reached.type)!;
+        nodes.push(await this.nodesOf(reached, select, untilColumns(until, select)));
+      }
+      const cached = context.reader.cached;
+      const figures: StepFigures = {
+        frontier: frontier.reduce((sum, { references }) => sum + references.length, 0),
+        scanned: scannedLeft - context.spending.scannedLeft,
+        returned: walked.edges.reduce((sum, { count }) => sum + count, 0),
+        cacheHits: (cached?.hits ?? 0) - (before?.hits ?? 0),
+        cacheMisses: (cached?.misses ?? 0) - (before?.misses ?? 0),
+        edgesMs,
+        nodesMs: this.nodesMs,
+        enrichMs: this.enrichMs,
+      };
+      yield this.levelOf(nodes, { edges: walked.edges, outcome: walked.outcome, figures });
+      if (step.repetition === undefined) frontier = walked.reached;
+      else frontier = repetition!.next(step, walked.reached, nodes);
+    }
+  }
+
+  private levelOf(
+    nodes: readonly LevelNodes[],
+    reached?: {
+      readonly edges: NonNullable<Level["edges"]>;
+      readonly outcome: StepOutcome;
+      readonly figures: StepFigures;
+    },
+  ): WalkedLevel {
+    const { nodesMs } = this;
+    this.nodesMs = this.enrichMs = 0;
+    if (reached === undefined) return { level: { nodes }, nodesMs };
+    const { edges, outcome, figures } = reached;
+    return { level: { nodes, edges }, step: { outcome, figures }, nodesMs };
+  }
+
+  /** Those that exist: visible, or with an edge found. */
+  private async startNodes(
+    starts: readonly FrontierNodes[],
+    found: readonly Uint8Array[] | undefined,
+  ): Promise<LevelNodes[]> {
+    const nodes: LevelNodes[] = [];
+    for (const [i, start] of starts.entries()) {
+      const { select } = this.plan.starts.find(({ type }) => type === start.type)!;
+      const level = await this.nodesOf(start, select, []);
+      const hasEdge = found?.[i];
+      const kept = level.ids.map((_, row) => level.rows.visible[row] === 1 || hasEdge?.[row] === 1);
+      nodes.push(kept.includes(false) ? onlyKept(level, kept) : level);
+    }
+    return nodes;
+  }
+
+  private async nodesOf(
+    { type, references, ids }: FrontierNodes,
+    select: readonly number[],
+    further: readonly number[],
+  ): Promise<LevelNodes> {
+    const { clock, enrich } = this.execution;
+    const fromMs = clock.monotonicMs();
+    const rows = await readNodes(this.context, type, references, select, further);
+    const readMs = clock.monotonicMs();
+    this.nodesMs += readMs - fromMs;
+    if (enrich === undefined) return { type, ids, select, rows };
+    const enriched = await enrich(type, ids);
+    this.enrichMs += clock.monotonicMs() - readMs;
+    return { type, ids, select, rows, enriched };
+  }
 }
 
-/** References of the starts that were ever mentioned. */
-async function findStarts(
-  plan: TraversalPlan,
-  reader: StoreReader,
-  signal: AbortSignal,
-): Promise<{ references: Int32Array; walked: readonly (readonly WalkState[])[] | undefined }> {
-  const found = await reader.find(plan.start.type, plan.start.ids, signal);
-  return {
-    references: found.filter((reference) => reference >= 0),
-    walked: plan.start.walked?.filter((_, i) => found[i]! >= 0),
-  };
+/** The starts that were ever mentioned. */
+async function findStarts(plan: TraversalPlan, reader: StoreReader, signal: AbortSignal): Promise<FrontierNodes[]> {
+  const starts: FrontierNodes[] = [];
+  for (const { type, ids, walked } of plan.starts) {
+    const found = await reader.find(type, ids, signal);
+    const isKnown = (_: unknown, i: number): boolean => found[i]! >= 0;
+    const references = found.filter((reference) => reference >= 0);
+    if (references.length === 0) continue;
+    starts.push({
+      type,
+      references,
+      ids: references.length === ids.length ? ids : idsOf(reader, type, references),
+      ...(walked && { walked: new Map(Array.from(walked, ([branch, states]) => [branch, states.filter(isKnown)])) }),
+    });
+  }
+  return starts;
 }
 
-function idsOf(reader: StoreReader, type: number, references: Int32Array): string[] {
-  const ids = new Array<string>(references.length);
-  for (let i = 0; i < ids.length; i++) ids[i] = reader.id(type, references[i]!);
-  return ids;
-}
-
-/** The next frontier: each neighbour once, in the order in which it was reached. */
-function reachedBy(hop: HopPlan, walked: WalkedHop): { frontier: Int32Array; edges: LevelEdges } {
-  const { rows } = walked;
-  const frontier = new Frontier(rows.count);
-  const targets = new Int32Array(rows.count);
-  for (let i = 0; i < rows.count; i++) targets[i] = frontier.add(rows.neighbours[i]!);
-  for (const reference of walked.alsoReached) frontier.add(reference);
-  return { frontier: frontier.references.subarray(0, frontier.count), edges: levelEdges(hop, rows, targets) };
-}
-
-function levelEdges(hop: HopPlan, rows: EdgeRows, targets: Int32Array): LevelEdges {
-  const { count, origins, reversed, firstSeenMs, lastSeenMs, properties } = rows;
-  return { hop, count, origins, targets, reversed, firstSeenMs, lastSeenMs, properties };
-}
-
+/** Selected columns, then further ones that are no part of the answer. */
 async function readNodes(
   { reader, model, spending, signal }: HopContext,
   type: number,
   references: Int32Array,
-  select: readonly number[],
+  selected: readonly number[],
+  further: readonly number[],
 ): Promise<NodeRows> {
-  const heavy = select.flatMap((property, column) => {
+  const heavy = selected.flatMap((property, column) => {
     const { type: of, merge } = model.nodes[type]!.properties[property]!;
     return merge === "union" || ["string", "bytes", "array", "map", "record"].includes(of.kind) ? [column] : [];
   });
+  const select = further.length === 0 ? selected : [...selected, ...further];
   const parts: NodeRows[] = [];
   for (let from = 0; from < references.length || from === 0; from += nodesMax) {
     const part = await reader.nodes({ type, references: references.subarray(from, from + nodesMax), select }, signal);
     for (const column of heavy) spending.bytesLeft -= weigh(part.properties[column]!, 0, part.visible.length);
-    // Values may overdraw what edges were allowed, once: a level without its nodes would be no answer.
-    if (spending.bytesLeft < -spending.bytesMax) throw tooLarge();
+    if (spending.isOverdrawn) throw tooLarge();
     parts.push(part);
     const pause = spending.tick(signal);
     if (pause) await pause;
@@ -202,18 +224,8 @@ function joinRows(parts: readonly NodeRows[], count: number): NodeRows {
   return { visible, firstSeenMs, lastSeenMs, properties };
 }
 
-/** The new number of each start, -1 for those that do not exist: not visible, and without an edge found. Undefined when all exist. */
-function keptStarts(level: Level, found: Uint8Array | undefined): Int32Array | undefined {
-  const numbers = new Int32Array(level.ids.length);
-  let kept = 0;
-  for (let i = 0; i < numbers.length; i++) {
-    numbers[i] = level.rows.visible[i] === 1 || found?.[i] === 1 ? kept++ : -1;
-  }
-  return kept === numbers.length ? undefined : numbers;
-}
-
-function keepNodes(level: Level, numbers: Int32Array): Level {
-  const keep = <T>(_: T, i: number): boolean => numbers[i]! >= 0;
+function onlyKept(level: LevelNodes, kept: readonly boolean[]): LevelNodes {
+  const keep = (_: unknown, i: number): boolean => kept[i]!;
   const { visible, firstSeenMs, lastSeenMs, properties } = level.rows;
   return {
     ...level,
@@ -224,9 +236,8 @@ function keepNodes(level: Level, numbers: Int32Array): Level {
       lastSeenMs: lastSeenMs.filter(keep),
       properties: properties.map((column) => column.filter(keep)),
     },
+    ...(level.enriched && {
+      enriched: level.enriched.map(({ name, values }) => ({ name, values: values.filter(keep) })),
+    }),
   };
-}
-
-function renumbered(edges: LevelEdges, numbers: Int32Array): Int32Array {
-  return edges.origins.slice(0, edges.count).map((origin) => numbers[origin]!);
 }

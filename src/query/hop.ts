@@ -1,4 +1,4 @@
-// One hop from a frontier: in one direction straight into the level's rows; in both, walked apart and merged record by record.
+// One branch of a hop, from the nodes of one type: in one direction straight into the level's rows; in both, walked apart and merged record by record.
 import { compareCodePoints } from "../model/avro/record-encoder.ts";
 import type { GraphModel } from "../model/definition.ts";
 import type { TruncationCause } from "../model/traversal.ts";
@@ -99,6 +99,14 @@ const severity: Readonly<Record<TruncationCause, number>> = {
   deadline: 5,
 };
 
+export function graver(
+  left: TruncationCause | undefined,
+  right: TruncationCause | undefined,
+): TruncationCause | undefined {
+  if (left === undefined || right === undefined) return left ?? right;
+  return severity[left] >= severity[right] ? left : right;
+}
+
 /** Collects the records that were cut short, and the gravest cause. */
 class Cuts {
   readonly cut: CutRecord[] = [];
@@ -110,7 +118,7 @@ class Cuts {
     for (const end of ends) {
       if (end.done) walks.push("done");
       else {
-        if (this.cause === undefined || severity[end.cause] > severity[this.cause]) this.cause = end.cause;
+        this.cause = graver(this.cause, end.cause);
         if (end.at !== undefined) walks.push(end.at === "fresh" ? "fresh" : { after: end.at });
       }
     }

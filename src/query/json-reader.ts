@@ -78,10 +78,11 @@ export class JsonReader {
     return this.value;
   }
 
-  oneOf<const V extends string>(values: readonly V[]): V {
+  oneOf<const V extends string | boolean>(values: readonly V[]): V {
     const value = values.find((candidate) => candidate === this.value);
     if (value === undefined) {
-      const hint = typeof this.value === "string" ? didYouMean(this.value, values) : `Allowed: ${values.join(", ")}.`;
+      const hint =
+        typeof this.value === "string" ? didYouMean(this.value, values.map(String)) : `Allowed: ${values.join(", ")}.`;
       throw this.fail("not_allowed", `${shown(this.value)} is not allowed here.`, hint);
     }
     return value;

@@ -1,10 +1,9 @@
-// Queries over a store: wait for positions, plan, walk, encode. The stage's one implementation, over ports only.
+// Queries over a store: plan, wait for positions, walk, encode. The stage's one implementation, over ports only.
 import type { Clock } from "../core/clock.ts";
 import { RdgError } from "../core/errors.ts";
 import { Slots } from "../core/slots.ts";
 import { systemTurns, type Turns } from "../core/turns.ts";
 import type { GraphModel } from "../model/definition.ts";
-import { type Position, formatPosition } from "../model/position.ts";
 import type {
   CommonNeighboursAnswer,
   CountAnswer,
@@ -13,42 +12,43 @@ import type {
   ShortestPathAnswer,
 } from "../model/questions.ts";
 import type { Store } from "../store/port.ts";
-import { continuationOf, planContinuation } from "./continuation.ts";
+import { planContinuation } from "./continuation.ts";
 import { AnswerEncoder } from "./encode-json.ts";
-import { type Execution, type Traversal, executeTraversal } from "./execute.ts";
+import type { Enrichments } from "./enrichments.ts";
 import { JsonReader } from "./json-reader.ts";
-import { type AnswerFrame, partsOf } from "./parts.ts";
+import type { Level } from "./level.ts";
+import { partsOf } from "./parts.ts";
 import type { Queries, QueryAnswer, QueryContext, TraversalPart } from "./port.ts";
+import { type WaitFor, requireApplied } from "./positions.ts";
 import { StoreQuestions } from "./questions/questions.ts";
+import { requireReadable } from "./request-hop.ts";
 import { edgeTypeIndex, nodeTypeIndex, planTraversal, readId } from "./request.ts";
 import { parseQuery, retold } from "./text/parse.ts";
 import { type TraversalLimits, type TraversalPlan, defaultTraversalLimits } from "./traversal-plan.ts";
+import { type ObservedTraversal, TraversalRun, type TraversalScope } from "./traversal-run.ts";
+
+export type { ObservedTraversal } from "./traversal-run.ts";
 
 export interface QueriesOptions {
   readonly model: GraphModel;
   readonly store: Store;
   readonly clock: Clock;
   readonly turns?: Turns;
-  /** Resolves with true once the store has applied the positions, with false after `timeoutMs`. */
-  readonly waitFor: (positions: readonly Position[], timeoutMs: number, signal: AbortSignal) => Promise<boolean>;
+  readonly waitFor: WaitFor;
   /** Signs continuation tokens: at least 32 random bytes, the same in all servers of the graph and after a restart. */
   readonly continuationKey: Uint8Array;
   readonly limits?: Partial<TraversalLimits>;
-  /** Traversals that are walked at once, while others wait in line: their memory is bounded by them. Those that wait for positions take none. */
+  /**
+   * Traversals that are walked at once, while others wait in line: their memory is bounded by them. Those that wait for positions take none, those that are
+   * taken in parts one for each level while it is walked, none while their reader has not asked for more.
+   */
   readonly slots?: Slots;
+  readonly enrichments?: Enrichments;
   /** Told of every traversal, for metrics. */
   readonly observe?: (traversal: ObservedTraversal) => void;
 }
 
-export interface ObservedTraversal {
-  readonly edges: number;
-  readonly scanned: number;
-  readonly complete: boolean;
-  readonly waitMs: number;
-  readonly traverseMs: number;
-  readonly encodeMs: number;
-  readonly answerBytes: number;
-}
+const textMembers = ["query", "defaults", "budget", "enrich", "cache", "explain", "waitFor", "timeoutMs"];
 
 /** They share one thread: more at once would only hold more memory. */
 export const traversalsMax = 32;
@@ -68,7 +68,7 @@ class StoreQueries implements Queries {
   private readonly options: QueriesOptions;
   private readonly limits: TraversalLimits;
   private readonly encoder: AnswerEncoder;
-  private readonly execution: Execution;
+  private readonly scope: TraversalScope;
   private readonly slots: Slots;
   private readonly questions: StoreQuestions;
 
@@ -76,63 +76,78 @@ class StoreQueries implements Queries {
     this.options = options;
     this.limits = { ...defaultTraversalLimits, ...options.limits };
     this.encoder = new AnswerEncoder(options.model);
-    const { model, store, clock, turns = systemTurns } = options;
-    this.execution = { model, store, clock, turns };
+    const { model, store, clock, turns = systemTurns, continuationKey, waitFor, enrichments } = options;
+    this.scope = {
+      execution: { model, store, clock, turns, bytesMax: this.limits.bytesMax },
+      limits: this.limits,
+      continuationKey,
+      waitFor,
+      enrichments,
+    };
     this.slots = options.slots ?? new Slots(traversalsMax);
     const { limits, slots } = this;
-    const waitFor = (waitFor: readonly Position[], timeoutMs: number, signal: AbortSignal): Promise<void> =>
-      this.waitFor({ waitFor, budget: { timeoutMs } }, signal);
-    this.questions = new StoreQuestions({ model, store, clock, turns, limits, slots, waitFor });
-  }
-
-  traverse(request: unknown, { signal }: QueryContext): Promise<QueryAnswer> {
-    return whileAsked(signal, () => this.run(request, signal, (traversal, frame) => this.encode(traversal, frame)));
-  }
-
-  async *traverseParts(request: unknown, { signal }: QueryContext): AsyncGenerator<TraversalPart> {
-    yield* await whileAsked(signal, () => this.run(request, signal, partsOf));
-  }
-
-  private encode(traversal: Traversal, frame: AnswerFrame): QueryAnswer {
-    const { clock, observe } = this.options;
-    const encodeFromMs = clock.monotonicMs();
-    const json = this.encoder.traversal(traversal, frame);
-    observe?.({
-      edges: traversal.levels.reduce((sum, level) => sum + (level.edges?.count ?? 0), 0),
-      scanned: traversal.scanned,
-      complete: traversal.hops.every(({ cause }) => cause === undefined),
-      waitMs: frame.waitMs,
-      traverseMs: frame.traverseMs,
-      encodeMs: clock.monotonicMs() - encodeFromMs,
-      answerBytes: json.length,
+    this.questions = new StoreQuestions({
+      model,
+      store,
+      clock,
+      turns,
+      limits,
+      slots,
+      waitFor: (positions, timeoutMs, signal) => requireApplied(waitFor, positions, timeoutMs, signal),
     });
+  }
+
+  traverse(request: unknown, context: QueryContext): Promise<QueryAnswer> {
+    return whileAsked(context.signal, async () => {
+      const run = this.begin(request, context);
+      await run.wait();
+      return this.slots.run(() => this.whole(run), context.signal);
+    });
+  }
+
+  private async whole(run: TraversalRun): Promise<QueryAnswer> {
+    const { clock, observe } = this.options;
+    const levels: Level[] = [];
+    for await (const level of run.levels()) levels.push(level);
+    const encodeFromMs = clock.monotonicMs();
+    const json = this.encoder.traversal(levels, () => run.end(clock.monotonicMs() - encodeFromMs));
+    observe?.(run.observed(clock.monotonicMs() - encodeFromMs, json.length));
     return { json };
   }
 
-  private async run<T>(
-    request: unknown,
-    signal: AbortSignal,
-    take: (traversal: Traversal, frame: AnswerFrame) => T,
-  ): Promise<T> {
-    const { model, clock, store, continuationKey } = this.options;
-    const startedMs = clock.monotonicMs();
-    const continued = typeof request === "object" && request !== null && Object.hasOwn(request, "continue");
-    const plan = continued
-      ? planContinuation(request, model, this.limits, continuationKey)
-      : planTraversal(request, model, this.limits, clock.now());
-    await this.waitFor(plan, signal);
-    const walk = async (): Promise<T> => {
-      const walkedFromMs = clock.monotonicMs();
-      // Read before the store is: the answer has seen at least this.
-      const { inputs } = await store.applied();
-      const traversal = await executeTraversal(plan, this.execution, startedMs, signal);
-      return take(traversal, this.frame(plan, traversal, inputs, startedMs, walkedFromMs));
-    };
-    return this.slots.run(walk, signal);
+  async *traverseParts(request: unknown, context: QueryContext): AsyncGenerator<TraversalPart> {
+    const { signal } = context;
+    const run = await whileAsked(signal, async () => this.begin(request, context));
+    await whileAsked(signal, () => run.wait());
+    const levels = run.levels((work) => this.slots.run(work, signal));
+    try {
+      for (let number = 0; ; number++) {
+        const { value: level, done } = await whileAsked(signal, () => levels.next());
+        if (done === true) break;
+        yield* partsOf(number, level);
+      }
+    } finally {
+      await levels.return(undefined);
+    }
+    this.options.observe?.(run.observed(0, 0));
+    yield run.end(0);
+  }
+
+  private begin(request: unknown, { signal, mayRead }: QueryContext): TraversalRun {
+    const startedMs = this.options.clock.monotonicMs();
+    return new TraversalRun(this.plan(request, mayRead), this.scope, startedMs, signal);
+  }
+
+  private plan(request: unknown, mayRead: QueryContext["mayRead"]): TraversalPlan {
+    const { model, clock, continuationKey } = this.options;
+    const isContinued = typeof request === "object" && request !== null && Object.hasOwn(request, "continue");
+    return isContinued
+      ? planContinuation(request, model, this.limits, continuationKey, mayRead)
+      : planTraversal(request, model, this.limits, clock.now(), mayRead);
   }
 
   async query(request: unknown, context: QueryContext): Promise<QueryAnswer> {
-    const json = new JsonReader(request).object(["query", "budget", "waitFor", "timeoutMs"]);
+    const json = new JsonReader(request).object(textMembers);
     const { query: _text, ...rest } = json.value as { readonly query: unknown };
     const parsed = parseQuery(json.at("query").text("a query"), this.options.model);
     try {
@@ -162,17 +177,18 @@ class StoreQueries implements Queries {
     return whileAsked(context.signal, () => this.questions.commonNeighbours(request, context));
   }
 
-  node(type: string, id: string, { signal }: QueryContext): Promise<QueryAnswer> {
-    return whileAsked(signal, () => this.findNode(type, id, signal));
+  node(type: string, id: string, context: QueryContext): Promise<QueryAnswer> {
+    return whileAsked(context.signal, () => this.findNode(type, id, context));
   }
 
-  edge(type: string, from: string, to: string, { signal }: QueryContext): Promise<QueryAnswer> {
-    return whileAsked(signal, () => this.findEdge(type, from, to, signal));
+  edge(type: string, from: string, to: string, context: QueryContext): Promise<QueryAnswer> {
+    return whileAsked(context.signal, () => this.findEdge(type, from, to, context));
   }
 
-  private async findNode(type: string, id: string, signal: AbortSignal): Promise<QueryAnswer> {
+  private async findNode(type: string, id: string, { signal, mayRead }: QueryContext): Promise<QueryAnswer> {
     const { model, store } = this.options;
     const index = nodeTypeIndex(model, type);
+    requireReadable(new JsonReader(type, "/type"), type, mayRead);
     const select = model.nodes[index]!.properties.map((_, i) => i);
     readId(new JsonReader(id, "/id"));
     const reader = store.reader();
@@ -191,9 +207,15 @@ class StoreQueries implements Queries {
     }
   }
 
-  private async findEdge(type: string, from: string, to: string, signal: AbortSignal): Promise<QueryAnswer> {
+  private async findEdge(
+    type: string,
+    from: string,
+    to: string,
+    { signal, mayRead }: QueryContext,
+  ): Promise<QueryAnswer> {
     const { model, store } = this.options;
     const index = edgeTypeIndex(model, type);
+    requireReadable(new JsonReader(type, "/type"), type, mayRead);
     const select = model.edges[index]!.properties.map((_, i) => i);
     readId(new JsonReader(from, "/from"));
     readId(new JsonReader(to, "/to"));
@@ -209,42 +231,6 @@ class StoreQueries implements Queries {
     } finally {
       reader.close();
     }
-  }
-
-  private async waitFor(
-    plan: { readonly waitFor: readonly Position[]; readonly budget: { readonly timeoutMs: number } },
-    signal: AbortSignal,
-  ): Promise<void> {
-    if (plan.waitFor.length === 0) return;
-    const { timeoutMs } = plan.budget;
-    if (await this.options.waitFor(plan.waitFor, timeoutMs, signal)) return;
-    throw new RdgError("unavailable", "not_applied_yet", `The positions were not applied within ${timeoutMs} ms.`, {
-      place: "/waitFor",
-      hint: "Ask again, with a longer timeoutMs, or without waitFor for what is there now.",
-      retryAfterMs: 1_000,
-    });
-  }
-
-  private frame(
-    plan: TraversalPlan,
-    traversal: Traversal,
-    inputs: readonly Position[],
-    startedMs: number,
-    walkedFromMs: number,
-  ): AnswerFrame {
-    const { clock, continuationKey } = this.options;
-    const encodeFromMs = clock.monotonicMs();
-    const next = traversal.hops.map((outcome, hop) =>
-      outcome.cause === undefined ? undefined : continuationOf(plan, hop, outcome, this.limits, continuationKey),
-    );
-    return {
-      firstHop: plan.firstHop,
-      next,
-      asOf: inputs.map(formatPosition),
-      waitMs: walkedFromMs - startedMs,
-      traverseMs: encodeFromMs - walkedFromMs,
-      encodeMs: () => clock.monotonicMs() - encodeFromMs,
-    };
   }
 }
 

@@ -47,31 +47,35 @@ const model: GraphModel = {
 
 const plan = (request: unknown) => planTraversal(request, model, defaultTraversalLimits, nowMs);
 const from = { type: "account", ids: ["a"] };
+const branchesOf = (hops: readonly object[]) => plan({ from, hops }).steps.flatMap(({ branches }) => branches);
 const hop = (more: object) => ({ from, hops: [{ edge: "watched", ...more }] });
 const edgeWhere = (condition: unknown) => hop({ where: { edge: condition } });
 
 describe("a traverse request", () => {
   test("has defaults for all but its start", () => {
     expect(plan({ from: { type: "account", ids: ["a", "b", "a"], select: ["plays", "name"] } })).toMatchObject({
-      start: { type: 0, ids: ["a", "b"], select: [0, 1] },
-      hops: [],
+      starts: [{ type: 0, ids: ["a", "b"], select: [0, 1] }],
+      steps: [],
       firstHop: 0,
       budget: { edgesMax: 100_000, scannedMax: 1_000_000, timeoutMs: 10_000 },
       waitFor: [],
     });
-    expect(plan({ from, hops: [{ edge: "watched" }] }).hops[0]).toEqual({
+    expect(branchesOf([{ edge: "watched" }])[0]).toEqual({
+      from: 0,
       edge: 0,
       walks: ["out"],
       neighbourType: 1,
       order: "latest",
       limit: 300,
+      sinceMs: nowMs - 100 * 86_400_000,
+      origins: { limit: "built-in", order: "built-in", since: "built-in" },
       selectEdge: [0, 1, 2, 3, 4, 5, 6],
       selectNode: [0, 1, 2, 3, 4, 5, 6],
     });
   });
 
   test("walks both ways where the ends are of one type, else away from the frontier", () => {
-    const walks = (edges: readonly object[]) => plan({ from, hops: edges }).hops.map((each) => each.walks);
+    const walks = (hops: readonly object[]) => branchesOf(hops).map((each) => each.walks);
     expect(walks([{ edge: "knows", direction: "both" }])).toEqual([["out", "in"]]);
     expect(walks([{ edge: "knows", direction: "in" }])).toEqual([["in"]]);
     const there = { edge: "watched", direction: "both" };
@@ -79,7 +83,7 @@ describe("a traverse request", () => {
   });
 
   test("resolves times, values and positions", () => {
-    const { hops, waitFor, budget } = plan({
+    const { steps, waitFor, budget } = plan({
       ...hop({
         since: "30d",
         until: "2026-11-21",
@@ -100,9 +104,10 @@ describe("a traverse request", () => {
       timeoutMs: 5,
       budget: { edges: 10, scanned: 20 },
     });
-    expect(hops[0]).toMatchObject({ sinceMs: nowMs - 30 * 86_400_000, untilMs: Date.parse("2026-11-21T00:00:00Z") });
+    const [branch] = steps[0]!.branches;
+    expect(branch).toMatchObject({ sinceMs: nowMs - 30 * 86_400_000, untilMs: Date.parse("2026-11-21T00:00:00Z") });
     const at = (property: number) => ({ of: "edge", property });
-    expect(hops[0]!.edgeFilter).toEqual({
+    expect(branch!.edgeFilter).toEqual({
       kind: "and",
       filters: [
         { kind: "compare", target: at(1), operator: "gte", value: 2 },

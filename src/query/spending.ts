@@ -11,22 +11,42 @@ const stretchMs = 10;
 export class Spending {
   edgesLeft: number;
   scannedLeft: number;
-  readonly bytesMax: number;
   bytesLeft: number;
+  /** How many walks share what is left, at the same time. */
+  walkers = 1;
+  private readonly serverBytesMax: number;
   private readonly clock: Clock;
   private readonly turns: Turns;
   private readonly deadlineMs: number;
   private stretchFromMs: number;
   private late = false;
 
-  constructor(budget: TraversalBudget, clock: Clock, turns: Turns, startedMs: number) {
+  /** `serverBytesMax`: what no answer may exceed, whatever less a request asks for. */
+  constructor(
+    budget: TraversalBudget,
+    clock: Clock,
+    turns: Turns,
+    startedMs: number,
+    serverBytesMax = budget.bytesMax,
+  ) {
     this.edgesLeft = budget.edgesMax;
     this.scannedLeft = budget.scannedMax;
-    this.bytesLeft = this.bytesMax = budget.bytesMax;
+    this.bytesLeft = budget.bytesMax;
+    this.serverBytesMax = serverBytesMax;
     this.clock = clock;
     this.turns = turns;
     this.deadlineMs = startedMs + budget.timeoutMs;
     this.stretchFromMs = startedMs;
+  }
+
+  /** Edges that one walk may look at before it asks again. */
+  get scanMax(): number {
+    return this.walkers === 1 ? this.scannedLeft : Math.max(1, Math.floor(this.scannedLeft / this.walkers));
+  }
+
+  /** Values of nodes may overdraw the budget, since a level without its nodes would be no answer; but not without bound. */
+  get isOverdrawn(): boolean {
+    return this.bytesLeft < -this.serverBytesMax;
   }
 
   /** Why nothing more may be read. */
@@ -43,6 +63,11 @@ export class Spending {
     const now = this.clock.monotonicMs();
     if (now >= this.deadlineMs) this.late = true;
     return now - this.stretchFromMs < stretchMs ? undefined : this.giveWay();
+  }
+
+  /** The deadline has passed: somebody else has seen it first. */
+  beLate(): void {
+    this.late = true;
   }
 
   private async giveWay(): Promise<void> {

@@ -1,6 +1,6 @@
-import type { GraphModel } from "../model/definition.ts";
-// Hot path of queries: one hop in one direction. Reads adjacency from the store, evaluates what the store does not, keeps within limits and budgets,
+// Hot path of queries: one branch in one direction. Reads adjacency from the store, evaluates what the store does not, keeps within limits and budgets,
 // and says of every record how far it came. Work per edge is on columns; objects exist per record and per batch only.
+import type { GraphModel } from "../model/definition.ts";
 import type { Filter, PropertyValue } from "../model/filter.ts";
 import type { TruncationCause } from "../model/traversal.ts";
 import type {
@@ -159,7 +159,7 @@ export class Walk {
         order: hop.order,
         records,
         limit,
-        scanMax: this.spending.scannedLeft,
+        scanMax: this.spending.scanMax,
         ...(hop.sinceMs === undefined ? {} : { sinceMs: hop.sinceMs }),
         ...(hop.untilMs === undefined ? {} : { untilMs: hop.untilMs }),
         ...(this.storeFilter === undefined ? {} : { where: this.storeFilter }),

@@ -2,7 +2,7 @@
 import type { GraphModel, PropertyModel, ValueType } from "../model/definition.ts";
 import type { PropertyValue } from "../model/filter.ts";
 import type { EdgeAnswer, JsonValue, LevelAnswer, NodeAnswer } from "../model/traversal.ts";
-import type { HopPlan, TraversalPlan } from "../query/traversal-plan.ts";
+import type { HopPlan, StepPlan, TraversalPlan } from "../query/traversal-plan.ts";
 import { referenceFilter, type Seen } from "./reference-filter.ts";
 
 /** A visible node or edge; properties as declared. */
@@ -22,41 +22,90 @@ export interface PlainGraph {
   readonly edges: readonly PlainEdge[];
 }
 
-/** The levels of the answer, and per hop how many nodes of the frontier had more edges than the limit. */
+/** The levels of the answer, and per level behind the starts how many nodes of the frontier had more edges than a limit. */
 export interface PlainAnswer {
   readonly levels: readonly LevelAnswer[];
   readonly cut: readonly number[];
 }
 
+interface Place {
+  readonly type: number;
+  readonly id: string;
+}
+
 export function referenceTraversal(model: GraphModel, graph: PlainGraph, plan: TraversalPlan): PlainAnswer {
   const levels: LevelAnswer[] = [];
   const cut: number[] = [];
-  let type = plan.start.type;
-  let select = plan.start.select;
-  let frontier: readonly string[] = plan.start.ids;
-  let edges: readonly EdgeAnswer[] | undefined;
-  for (let h = 0; h <= plan.hops.length; h++) {
-    const hop = plan.hops[h];
-    const lists = frontier.map((id) => (hop ? edgesOf(model, graph, hop, id) : []));
-    const listed = h > 0 ? frontier : frontier.filter((id, i) => nodeOf(graph, type, id) || lists[i]!.length > 0);
-    const nodes = listed.map((id) => nodeAnswer(model, graph, type, id, select));
-    levels.push(edges === undefined ? { nodes } : { nodes, edges });
-    if (!hop) break;
-    cut.push(lists.filter((list) => list.length > hop.limit).length);
-    const walked = frontier.flatMap((id, i) =>
-      lists[i]!.slice(0, hop.limit).map((edge) => ({ edge, far: edge.from === id ? edge.to : edge.from })),
+  const starts = plan.starts.flatMap(({ type, ids }) => ids.map((id): Place => ({ type, id })));
+  const startSelect = (type: number): readonly number[] => plan.starts.find((start) => start.type === type)!.select;
+  let frontier: readonly Place[] = starts;
+  let walkedFrom: Place[] = [];
+  let gathered: Place[] = [];
+  for (const [i, step] of plan.steps.entries()) {
+    if (i === 0 || plan.steps[i - 1]!.isLast) [walkedFrom, gathered] = [[...frontier], []];
+    const lists = step.branches.flatMap((branch) =>
+      frontier
+        .filter(({ type }) => type === branch.from)
+        .map((at) => ({ branch, at, list: edgesOf(model, graph, branch, at.id) })),
     );
-    edges = [...new Set(walked.map(({ edge }) => edge))].map((edge) => edgeAnswer(model, edge, hop.selectEdge));
+    if (i === 0) {
+      const exists = (start: Place): boolean =>
+        nodeOf(graph, start.type, start.id) !== undefined ||
+        lists.some(({ at, list }) => isSame(at, start) && list.length > 0);
+      const nodes = starts.filter(exists).map((at) => nodeAnswer(model, graph, at, startSelect(at.type)));
+      levels.push({ nodes });
+    }
+    const short = lists.filter(({ branch, list }) => list.length > branch.limit).map(({ at }) => at);
+    cut.push(distinct(short).length);
+    const walked = lists.flatMap(({ branch, at, list }) =>
+      list.slice(0, branch.limit).map((edge) => ({
+        branch,
+        edge,
+        far: { type: branch.neighbourType, id: edge.from === at.id ? edge.to : edge.from },
+      })),
+    );
     // An edge that both ends reached is listed where it was reached first; the far ends of the other times come last.
-    const first = walked.filter(({ edge }, i) => walked.findIndex((other) => other.edge === edge) === i);
-    frontier = [...new Set([...first, ...walked].map(({ far }) => far))];
-    type = hop.neighbourType;
-    select = hop.selectNode;
+    const first = walked.filter(({ edge }, n) => walked.findIndex((other) => other.edge === edge) === n);
+    const edges = first.map(({ edge, branch }) => edgeAnswer(model, edge, branch.selectEdge));
+    const far = distinct([...first, ...walked].map((one) => one.far));
+    const reached = step.reached.flatMap(({ type }) => far.filter((at) => at.type === type));
+    const selectOf = (type: number): readonly number[] => step.reached.find((plan) => plan.type === type)!.select;
+    levels.push({ nodes: reached.map((at) => nodeAnswer(model, graph, at, selectOf(at.type))), edges });
+    if (step.repetition === undefined) {
+      frontier = reached;
+      continue;
+    }
+    const ends = reached.filter((at) => meetsUntil(model, graph, step, at));
+    const hasUntil = step.reached.some(({ until }) => until !== undefined);
+    gathered = distinct([...gathered, ...(hasUntil ? ends : reached)]);
+    const onwards = reached.filter((at) => !ends.includes(at) && !walkedFrom.some((other) => isSame(other, at)));
+    walkedFrom.push(...onwards);
+    frontier = step.isLast ? gathered : onwards;
+  }
+  if (plan.steps.length === 0) {
+    const visible = starts.filter(({ type, id }) => nodeOf(graph, type, id));
+    levels.push({ nodes: visible.map((at) => nodeAnswer(model, graph, at, startSelect(at.type))) });
   }
   return { levels, cut };
 }
 
-/** What a hop finds at one node before its limit: newest first, then by neighbour, outward before inward; a loop once. */
+function isSame(left: Place, right: Place): boolean {
+  return left.type === right.type && left.id === right.id;
+}
+
+function distinct(places: readonly Place[]): Place[] {
+  return places.filter((at, i) => places.findIndex((other) => isSame(other, at)) === i);
+}
+
+function meetsUntil(model: GraphModel, graph: PlainGraph, { reached }: StepPlan, { type, id }: Place): boolean {
+  const { until } = reached.find((plan) => plan.type === type)!;
+  if (until === undefined || until === "never") return false;
+  const node = nodeOf(graph, type, id);
+  const noEdge: Seen = { firstSeenMs: 0, lastSeenMs: 0, properties: [], models: [] };
+  return referenceFilter(until)(noEdge, node && seenOf(node, model.nodes[type]!.properties));
+}
+
+/** What a branch finds at one node before its limit: newest first, then by neighbour, outward before inward; a loop once. */
 function edgesOf(model: GraphModel, graph: PlainGraph, hop: HopPlan, id: string): PlainEdge[] {
   const passes = [hop.edgeFilter, hop.nodeFilter].flatMap((filter) => (filter ? [referenceFilter(filter)] : []));
   const found: { edge: PlainEdge; far: string; inward: number }[] = [];
@@ -78,22 +127,16 @@ function edgesOf(model: GraphModel, graph: PlainGraph, hop: HopPlan, id: string)
   return found.map(({ edge }) => edge);
 }
 
-function seenOf(element: Omit<PlainNode, "id">, models: readonly PropertyModel[]): Seen {
+export function seenOf(element: Omit<PlainNode, "id">, models: readonly PropertyModel[]): Seen {
   const { firstSeenMs, lastSeenMs, properties } = element;
   return { firstSeenMs, lastSeenMs, properties, models };
 }
 
-function nodeOf(graph: PlainGraph, type: number, id: string): PlainNode | undefined {
+export function nodeOf(graph: PlainGraph, type: number, id: string): PlainNode | undefined {
   return graph.nodes.find((node) => node.type === type && node.id === id);
 }
 
-function nodeAnswer(
-  model: GraphModel,
-  graph: PlainGraph,
-  type: number,
-  id: string,
-  select: readonly number[],
-): NodeAnswer {
+export function nodeAnswer(model: GraphModel, graph: PlainGraph, { type, id }: Place, select: readonly number[]): NodeAnswer {
   const { name, properties } = model.nodes[type]!;
   const node = nodeOf(graph, type, id);
   return {
@@ -103,7 +146,7 @@ function nodeAnswer(
   };
 }
 
-function edgeAnswer(model: GraphModel, edge: PlainEdge, select: readonly number[]): EdgeAnswer {
+export function edgeAnswer(model: GraphModel, edge: PlainEdge, select: readonly number[]): EdgeAnswer {
   const { name, properties } = model.edges[edge.type]!;
   const { from, to } = edge;
   return { type: name, from, to, ...timesOf(edge), properties: propertiesOf(properties, edge.properties, select) };

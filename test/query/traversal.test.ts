@@ -31,7 +31,8 @@ function withFilters(store: Store, filters: StoreCapabilities["filters"]): Store
         const reader = target.reader();
         return new Proxy(reader, {
           get(inner, method) {
-            if (method !== "adjacency") return Reflect.get(inner, method).bind(inner);
+            const member: unknown = Reflect.get(inner, method);
+            if (method !== "adjacency") return typeof member === "function" ? member.bind(inner) : member;
             return (request: AdjacencyRequest) => {
               const asked = JSON.stringify(request.where ?? null, (_, value: unknown) =>
                 typeof value === "bigint" ? "" : value,

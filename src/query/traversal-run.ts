@@ -1,0 +1,171 @@
+// One traversal on its way: waits for its positions, walks level by level in slots, and tells its end. What answers as a whole and in parts share.
+import type { Clock } from "../core/clock.ts";
+import { RdgError } from "../core/errors.ts";
+import { type Position, formatPosition } from "../model/position.ts";
+import type { Explanation } from "../model/traversal.ts";
+import { type Continuation, continuationOf } from "./continuation.ts";
+import type { EnrichmentRun, Enrichments } from "./enrichments.ts";
+import { type Execution, type WalkedLevel, walkLevels } from "./execute.ts";
+import { explain } from "./explain.ts";
+import type { Level, StepOutcome } from "./level.ts";
+import { endOf } from "./parts.ts";
+import type { EndPart } from "./port.ts";
+import { type WaitFor, requireApplied } from "./positions.ts";
+import type { TraversalLimits, TraversalPlan } from "./traversal-plan.ts";
+
+/** What traversals of one graph have in common. */
+export interface TraversalScope {
+  readonly execution: Execution;
+  readonly limits: TraversalLimits;
+  readonly continuationKey: Uint8Array;
+  readonly waitFor: WaitFor;
+  readonly enrichments: Enrichments | undefined;
+}
+
+export interface ObservedTraversal {
+  readonly edges: number;
+  readonly scanned: number;
+  readonly complete: boolean;
+  readonly waitMs: number;
+  readonly traverseMs: number;
+  /** Of the time above: reading nodes, and enriching them. */
+  readonly nodesMs: number;
+  readonly enrichMs: number;
+  readonly encodeMs: number;
+  /** 0 for a traversal that was taken in parts. */
+  readonly answerBytes: number;
+  /** The plan with its figures, for logs of what was slow. */
+  readonly explain: () => Explanation;
+}
+
+export class TraversalRun {
+  readonly plan: TraversalPlan;
+  private readonly scope: TraversalScope;
+  private readonly signal: AbortSignal;
+  private readonly clock: Clock;
+  private readonly startedMs: number;
+  private readonly plannedMs: number;
+  private walkFromMs: number;
+  private walkMs = 0;
+  private nodesMs = 0;
+  private readonly steps: NonNullable<WalkedLevel["step"]>[] = [];
+  private inputs: readonly Position[] = [];
+  private enriching: EnrichmentRun | undefined;
+
+  /** `startedMs` (monotonic) is when the request came. */
+  constructor(plan: TraversalPlan, scope: TraversalScope, startedMs: number, signal: AbortSignal) {
+    this.plan = plan;
+    this.scope = scope;
+    this.signal = signal;
+    this.clock = scope.execution.clock;
+    this.startedMs = startedMs;
+    this.plannedMs = this.walkFromMs = this.clock.monotonicMs();
+    this.enriching = this.openEnrichments();
+  }
+
+  private openEnrichments(): EnrichmentRun | undefined {
+    const { enrich, budget, cache } = this.plan;
+    if (enrich.length === 0) return undefined;
+    const { enrichments } = this.scope;
+    if (enrichments === undefined) {
+      throw new RdgError("invalid", "unknown_enrichment", `There is no enrichment "${enrich[0]}".`, {
+        place: "/enrich/0",
+        hint: "The definition declares none.",
+      });
+    }
+    return enrichments.open(enrich, { signal: this.signal, deadlineMs: this.startedMs + budget.timeoutMs, cache });
+  }
+
+  /** One by one, when `wait` has resolved; each is walked when it is asked for, within what `slot` admits. */
+  async *levels(slot: <T>(work: () => Promise<T>) => Promise<T> = (work) => work()): AsyncGenerator<Level> {
+    if (this.plan.explain === "plan") return;
+    const { execution } = this.scope;
+    const { enriching } = this;
+    const levels = walkLevels(
+      this.plan,
+      enriching === undefined ? execution : { ...execution, enrich: (type, ids) => enriching.nodes(type, ids) },
+      this.startedMs,
+      this.signal,
+    );
+    try {
+      for (let number = 0; ; number++) {
+        const walked = await slot(() => this.next(levels, number));
+        if (walked === undefined) return;
+        if (walked.step) this.steps.push(walked.step);
+        this.nodesMs += walked.nodesMs;
+        yield walked.level;
+      }
+    } finally {
+      await levels.return(undefined);
+    }
+  }
+
+  private async next(levels: AsyncGenerator<WalkedLevel>, number: number): Promise<WalkedLevel | undefined> {
+    const fromMs = this.clock.monotonicMs();
+    if (number === 0) {
+      this.walkFromMs = fromMs;
+      // Read before the store is: the answer has seen at least this.
+      this.inputs = (await this.scope.execution.store.applied()).inputs;
+    }
+    const { value, done } = await levels.next();
+    this.walkMs += this.clock.monotonicMs() - fromMs;
+    return done === true ? undefined : value;
+  }
+
+  /** Until the positions that the request names are applied. */
+  async wait(): Promise<void> {
+    const { waitFor, budget, explain: explained } = this.plan;
+    if (explained === "plan") return;
+    await requireApplied(this.scope.waitFor, waitFor, budget.timeoutMs, this.signal);
+  }
+
+  /** When all levels were taken. */
+  end(encodeMs: number): EndPart {
+    const { plan, steps, nodesMs, enriching } = this;
+    return endOf(plan, {
+      steps,
+      continuation: (step, outcome) => this.continuation(step, outcome),
+      asOf: this.inputs.map(formatPosition),
+      waitMs: this.walkFromMs - this.startedMs,
+      nodesMs,
+      encodeMs,
+      ...(enriching && { enrichments: enriching.answers() }),
+      ...(plan.explain && { explain: this.explain(encodeMs) }),
+    });
+  }
+
+  private continuation(step: number, outcome: StepOutcome): Continuation {
+    const { execution, limits, continuationKey } = this.scope;
+    return continuationOf(this.plan, step, outcome, execution.model, limits, continuationKey);
+  }
+
+  private explain(encodeMs: number): Explanation {
+    const { model, store } = this.scope.execution;
+    if (this.plan.explain === "plan") return explain(this.plan, model, store.capabilities);
+    return explain(this.plan, model, store.capabilities, {
+      steps: this.steps.map(({ figures }) => figures),
+      waitMs: this.walkFromMs - this.plannedMs,
+      planMs: this.plannedMs - this.startedMs,
+      walkMs: this.walkMs,
+      encodeMs,
+    });
+  }
+
+  observed(encodeMs: number, answerBytes: number): ObservedTraversal {
+    const figures = this.steps.map((step) => step.figures);
+    const sum = (member: "returned" | "scanned" | "enrichMs"): number =>
+      figures.reduce((total, each) => total + each[member], 0);
+    return {
+      edges: sum("returned"),
+      scanned: sum("scanned"),
+      complete: this.steps.every(({ outcome }) => outcome.cause === undefined),
+      waitMs: this.walkFromMs - this.startedMs,
+      traverseMs: this.walkMs,
+      nodesMs: this.nodesMs,
+      enrichMs: sum("enrichMs"),
+      encodeMs,
+      answerBytes,
+      explain: () => this.explain(encodeMs),
+    };
+  }
+}
