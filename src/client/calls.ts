@@ -68,7 +68,7 @@ function isWorthRepeating(error: unknown): error is RdgError {
   return error instanceof RdgError && error.retryable && error.code !== "not_applied_yet";
 }
 
-function timedOut(timeoutMs: number, cause: unknown): RdgError {
+export function timedOut(timeoutMs: number, cause: unknown): RdgError {
   return new RdgError("unavailable", "call_timeout", `There was no answer within ${timeoutMs} ms.`, {
     hint: "Give the call more time (timeoutMs), or ask for less.",
     cause,

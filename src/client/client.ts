@@ -8,9 +8,11 @@ import type { TraverseAnswer } from "../model/traversal.ts";
 import { type CallPorts, call, systemPorts } from "./calls.ts";
 import { eventJson } from "./event-json.ts";
 import { type Fetch, HttpTransport, type Token } from "./http.ts";
+import { partsOf } from "./parts.ts";
 import { BatchingProducer, type EventProducer, type ProducerOptions } from "./producer.ts";
-import { type Ask, type Steps, TraversalSteps } from "./steps.ts";
+import type { Steps } from "./steps.ts";
 import type { Produced, Transport } from "./transport.ts";
+import { type Asking, TraversalSteps } from "./traversal.ts";
 
 export interface ConnectOptions {
   /** An API key or JWT, sent as a bearer token; a function is asked before every request. */
@@ -74,12 +76,15 @@ export function connect(url: string, options: ConnectOptions = {}): Client {
 /** A client over any transport. */
 export function clientOver(transport: Transport, options: ConnectOptions, ports: CallPorts): Client {
   const { timeoutMs = 60_000, retries = 4 } = options;
-  const ask: Ask = (request, signal) =>
-    call(
-      (ended) => transport.ask("traverse", request, ended) as Promise<TraverseAnswer>,
-      { timeoutMs, retries, signal },
-      ports,
-    );
+  const asking: Asking = {
+    ask: (request, signal) =>
+      call(
+        (ended) => transport.ask("traverse", request, ended) as Promise<TraverseAnswer>,
+        { timeoutMs, retries, signal },
+        ports,
+      ),
+    parts: (signal) => (request) => partsOf(transport, request, { timeoutMs, retries, signal }, ports),
+  };
   const produce = (
     event: { readonly name: string },
     values: readonly unknown[],
@@ -97,7 +102,8 @@ export function clientOver(transport: Transport, options: ConnectOptions, ports:
     },
     producer: (event: EventDef<string, EventFields>, own: ProducerOptions = {}) =>
       new BatchingProducer(event, own, transport, ports),
-    from: (node: AnyNode, ...ids: readonly string[]) => new TraversalSteps(ask, ids, { start: node, hops: [] }, []),
+    from: (node: AnyNode, ...ids: readonly string[]) =>
+      new TraversalSteps(asking, { ids, shape: { start: node, hops: [] }, hops: [], enrichments: [] }),
   };
   return client as unknown as Client;
 }

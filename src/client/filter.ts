@@ -4,19 +4,33 @@ import { operand } from "../model/define/adapt.ts";
 import { expressionOf } from "../model/define/expression-object.ts";
 import { condition } from "../model/define/operators.ts";
 import { type Symbolic, call, types } from "../model/define/symbolic.ts";
-import type { PropertyModel, ScalarType } from "../model/definition.ts";
+import type { MergePolicy, PropertyModel, ScalarType, ValueType } from "../model/definition.ts";
 import type { Comparisons, Condition, JsonScalar } from "../model/traversal.ts";
 
 const scope = { kind: "event", token: {} } as const;
 const reserved = ["and", "or", "not", "firstSeen", "lastSeen"];
 
-/** @throws RdgError invalid when the callback asks for what a filter cannot do */
-export function conditionOfCallback(where: (row: never) => unknown, properties: readonly PropertyModel[]): Condition {
+/**
+ * @param ofTypes the properties of each type that the callback is asked of; it sees those that all have
+ * @throws RdgError invalid when the callback asks for what a filter cannot do
+ */
+export function conditionOfCallback(
+  where: (row: never) => unknown,
+  ofTypes: readonly (readonly PropertyModel[])[],
+): Condition {
   const row: object = Object.create(null) as object;
   const define = (name: string, value: object): unknown =>
     Object.defineProperty(row, name, { value, enumerable: true });
+  const [first = [], ...others] = ofTypes;
   // A property's path has two parts, which tells it from a time of the same name; it hides that.
-  for (const { name, type, merge } of properties) {
+  for (const { name, type, merge } of first) {
+    const same = others.map((properties) => properties.find((property) => property.name === name));
+    if (same.includes(undefined)) continue;
+    const meaning = meaningOf(type, merge);
+    if (same.some((other) => meaningOf(other!.type, other!.merge) !== meaning)) {
+      Object.defineProperty(row, name, { get: () => differs(name) });
+      continue;
+    }
     const field = fieldOf([name, ""], type);
     define(name, merge === "union" ? setOf(field) : expressionOf(field));
   }
@@ -24,6 +38,18 @@ export function conditionOfCallback(where: (row: never) => unknown, properties: 
     if (!Object.hasOwn(row, name)) define(name, expressionOf(fieldOf([name], types.timestamp)));
   }
   return jsonOf(condition(where(row as never)));
+}
+
+/** What decides how a value is written, and what may be asked. */
+function meaningOf(type: ValueType, merge: MergePolicy): string {
+  return JSON.stringify([type, merge === "union"]);
+}
+
+function differs(name: string): never {
+  throw new RdgError("invalid", "ambiguous_property", `The types of this hop have different properties "${name}".`, {
+    place: "where",
+    hint: "Give each edge type its own condition: outward(edge, { where: ... }).",
+  });
 }
 
 function fieldOf(path: readonly string[], type: Symbolic["type"]): Symbolic {

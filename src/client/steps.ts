@@ -1,146 +1,121 @@
-// A traversal as it is built, hop by hop: each hop is typed by the edge that it is given, and knows nothing of the rest of the graph.
-import type { AnyEdge, AnyNode, Duration } from "../model/define/declaration.ts";
-import type { EdgeDef, NodeDef, NoProperties } from "../model/define/element.ts";
-import type { ExprOf, Predicate, TimeExpr } from "../model/define/expression.ts";
-import type { Properties, PropertyFields } from "../model/define/field.ts";
-import type { HopDirection, HopRequest, TraverseAnswer, TraverseRequest } from "../model/traversal.ts";
-import { type Answer, type AnswerShape, type EdgeRow, TypedAnswer } from "./answer.ts";
-import { conditionOfCallback } from "./filter.ts";
+// A traversal as it is built, hop by hop: each hop is typed by the edges that it is given, and knows nothing of the rest of the graph.
+import type { AnyEdge, AnyNode } from "../model/define/declaration.ts";
+import type {
+  BudgetRequest,
+  Condition,
+  Explanation,
+  HopDirection,
+  HopSelection,
+  TraverseRequest,
+} from "../model/traversal.ts";
+import type { Answer, AnyHop, HopNumber, HopOf, LastHop, RowsOf } from "./answer.ts";
+import type { AnyEnrichment } from "./enrichments.ts";
+import type { Anywhere, Either, FieldsOf, Incoming, Outgoing, Reached, SelectableOf } from "./reach.ts";
+import type { Bounds, Filter, RuleOptions } from "./rules.ts";
 
-/** Properties, and the times of the edge or node, as expressions. */
-export type EdgeFilter<F extends PropertyFields> = (
-  row: { readonly [K in keyof F]: ExprOf<F[K], undefined> } & {
-    readonly [K in Exclude<"firstSeen" | "lastSeen", keyof F>]: TimeExpr<Date>;
-  },
-) => Predicate;
-
-type PropertiesOf<D> = D extends NodeDef<string, infer F> ? F : NoProperties;
-
-export interface HopOptions<F extends PropertyFields, Reached, S extends keyof F> {
-  /** Up to so many edges per node: the newest, or any. Default: the newest, as many as the server's default. */
-  readonly latest?: number;
-  readonly any?: number;
-  /** On the edge's last seen: a moment or an age; `since` inclusive, `until` exclusive. */
-  readonly since?: Date | Duration;
-  readonly until?: Date | Duration;
-  readonly where?: EdgeFilter<F>;
-  readonly whereNode?: EdgeFilter<PropertiesOf<Reached>>;
-  readonly select?: readonly S[];
-  readonly selectNode?: readonly (keyof PropertiesOf<Reached>)[];
+export interface HopOptions<X, Far, S extends PropertyKey> extends RuleOptions<X, Far, S> {
+  readonly repeat?: never;
 }
 
-export interface RunOptions {
+/** Walks the hop again from what it reached. */
+export interface Repeat<Far> {
+  /** In all, at most what the server's limit of hops leaves. */
+  readonly times: number;
+  /** Nodes for which it holds are not walked from again, and then only they are what the next hop starts from. */
+  readonly until?: Filter<FieldsOf<Far>>;
+}
+
+export interface RepeatedHopOptions<X, Far, S extends PropertyKey> extends RuleOptions<X, Far, S> {
+  readonly repeat: Repeat<Far>;
+}
+
+/** Of a hop over whatever edges there are: conditions and selection in their JSON forms, as no declaration says what properties exist. */
+export interface AnyHopOptions extends Bounds {
+  readonly direction?: HopDirection;
+  readonly where?: { readonly edge?: Condition; readonly node?: Condition };
+  readonly select?: HopSelection;
+  readonly repeat?: { readonly times: number; readonly until?: Condition };
+}
+
+export interface AskOptions {
+  /** Ends the call, also its attempts to come. */
   readonly signal?: AbortSignal;
-  /** For waiting and walking, on the server. */
+  /** For waiting and looking, on the server; the answer is what was found by then. */
   readonly timeoutMs?: number;
   /** Positions that `produce` returned: the answer has seen these events. */
   readonly waitFor?: readonly string[];
+  /** False: the serving cache is neither read nor written. */
+  readonly cache?: boolean;
 }
 
-export interface Steps<Here extends AnyNode, Hops extends readonly unknown[]> {
-  out<N extends string, B extends AnyNode, F extends PropertyFields, S extends keyof F = keyof F>(
-    edge: EdgeDef<N, Here, B, F>,
-    options?: HopOptions<F, B, S>,
-  ): Steps<B, [...Hops, EdgeRow<Here, B, Pick<Properties<F>, S>>]>;
-  in<N extends string, A extends AnyNode, F extends PropertyFields, S extends keyof F = keyof F>(
-    edge: EdgeDef<N, A, Here, F>,
-    options?: HopOptions<F, A, S>,
-  ): Steps<A, [...Hops, EdgeRow<A, Here, Pick<Properties<F>, S>>]>;
-  /** For edges between nodes of one type. */
-  both<N extends string, F extends PropertyFields, S extends keyof F = keyof F>(
-    edge: EdgeDef<N, Here, Here, F>,
-    options?: HopOptions<F, Here, S>,
-  ): Steps<Here, [...Hops, EdgeRow<Here, Here, Pick<Properties<F>, S>>]>;
+export interface RunOptions extends AskOptions {
+  /** For all hops, over the definition's defaults, under what a hop says itself. */
+  readonly defaults?: Bounds;
+  /** Narrower bounds than the server's. */
+  readonly budget?: BudgetRequest;
+  /** The answer's `explanation` tells the rules in effect and what each level cost. */
+  readonly profile?: boolean;
+}
+
+/** How to go on where an answer was cut. */
+export interface ResumeOptions extends Omit<RunOptions, "defaults"> {}
+
+export interface Steps<
+  Here extends AnyNode,
+  Hops extends readonly AnyHop[],
+  Start extends AnyNode = Here,
+  N extends AnyEnrichment = never,
+> {
+  /** Along edges: of one type, or of several at once, each as it is or with its own rule (`outward`, `inward`, `eitherWay`). */
+  out<const X extends Anywhere, S extends SelectableOf<X> = SelectableOf<X>>(
+    edges: X | readonly X[],
+    options: RepeatedHopOptions<X, Reached<X, "out">, S>,
+  ): Steps<Reached<X, "out">, [...Hops, HopOf<X, S, Reached<X, "out">>], Start, N>;
+  out<const X extends Outgoing<Here>, S extends SelectableOf<X> = SelectableOf<X>>(
+    edges: X | readonly X[],
+    options?: HopOptions<X, Reached<X, "out", Here>, S>,
+  ): Steps<Reached<X, "out", Here>, [...Hops, HopOf<X, S, Reached<X, "out", Here>>], Start, N>;
+
+  /** Against edges. */
+  in<const X extends Anywhere, S extends SelectableOf<X> = SelectableOf<X>>(
+    edges: X | readonly X[],
+    options: RepeatedHopOptions<X, Reached<X, "in">, S>,
+  ): Steps<Reached<X, "in">, [...Hops, HopOf<X, S, Reached<X, "in">>], Start, N>;
+  in<const X extends Incoming<Here>, S extends SelectableOf<X> = SelectableOf<X>>(
+    edges: X | readonly X[],
+    options?: HopOptions<X, Reached<X, "in", Here>, S>,
+  ): Steps<Reached<X, "in", Here>, [...Hops, HopOf<X, S, Reached<X, "in", Here>>], Start, N>;
+
+  /** Both ways, where both are possible. */
+  both<const X extends Anywhere, S extends SelectableOf<X> = SelectableOf<X>>(
+    edges: X | readonly X[],
+    options: RepeatedHopOptions<X, Reached<X, "both">, S>,
+  ): Steps<Reached<X, "both">, [...Hops, HopOf<X, S, Reached<X, "both">>], Start, N>;
+  both<const X extends Either<Here>, S extends SelectableOf<X> = SelectableOf<X>>(
+    edges: X | readonly X[],
+    options?: HopOptions<X, Reached<X, "both", Here>, S>,
+  ): Steps<Reached<X, "both", Here>, [...Hops, HopOf<X, S, Reached<X, "both", Here>>], Start, N>;
+
+  /**
+   * Over every edge type that the schema allows from here and the caller may read; both ways unless said. Rows have properties as JSON: `typed` makes rows of a
+   * declaration of them.
+   */
+  any(options?: AnyHopOptions): Steps<AnyNode, [...Hops, HopOf<AnyEdge, string, AnyNode>], Start, N>;
+
+  /** All nodes of the answer get what these enrichments of the definition know of them. */
+  enrich<const E extends AnyEnrichment>(...enrichments: readonly E[]): Steps<Here, Hops, Start, N | E>;
+
   /** The request as JSON. */
-  request(): TraverseRequest;
-  run(options?: RunOptions): Promise<Answer<Here, Hops>>;
-}
-
-interface AnyHopOptions {
-  readonly latest?: number;
-  readonly any?: number;
-  readonly since?: Date | string;
-  readonly until?: Date | string;
-  readonly where?: (row: never) => unknown;
-  readonly whereNode?: (row: never) => unknown;
-  readonly select?: readonly string[];
-  readonly selectNode?: readonly string[];
-}
-
-/** Sends a request or a continuation. */
-export type Ask = (request: object, signal: AbortSignal | undefined) => Promise<TraverseAnswer>;
-
-/** What is behind `Steps`; each step makes a new one. */
-export class TraversalSteps {
-  private readonly ask: Ask;
-  private readonly ids: readonly string[];
-  private readonly shape: AnswerShape;
-  private readonly hops: readonly HopRequest[];
-
-  constructor(ask: Ask, ids: readonly string[], shape: AnswerShape, hops: readonly HopRequest[]) {
-    this.ask = ask;
-    this.ids = ids;
-    this.shape = shape;
-    this.hops = hops;
-  }
-
-  out(edge: AnyEdge, options: AnyHopOptions = {}): TraversalSteps {
-    return this.hop(edge, "out", edge.to, options);
-  }
-
-  in(edge: AnyEdge, options: AnyHopOptions = {}): TraversalSteps {
-    return this.hop(edge, "in", edge.from, options);
-  }
-
-  both(edge: AnyEdge, options: AnyHopOptions = {}): TraversalSteps {
-    return this.hop(edge, "both", edge.to, options);
-  }
-
-  request(): TraverseRequest {
-    return { from: { type: this.shape.start.name, ids: this.ids }, hops: this.hops };
-  }
-
-  async run({ signal, timeoutMs, waitFor }: RunOptions = {}): Promise<TypedAnswer> {
-    const bounds = timeoutMs === undefined ? {} : { timeoutMs };
-    const answer = await this.ask({ ...this.request(), ...bounds, ...(waitFor && { waitFor }) }, signal);
-    return new TypedAnswer(this.shape, [answer], (token) => this.ask({ continue: token, ...bounds }, signal));
-  }
-
-  private hop(edge: AnyEdge, direction: HopDirection, reached: AnyNode, options: AnyHopOptions): TraversalSteps {
-    const shape = { start: this.shape.start, hops: [...this.shape.hops, { edge, reached }] };
-    const request: HopRequest = {
-      edge: edge.name,
-      ...(direction === "out" ? {} : { direction }),
-      ...limitOf(options),
-      ...(options.since === undefined ? {} : { since: momentOf(options.since) }),
-      ...(options.until === undefined ? {} : { until: momentOf(options.until) }),
-      ...whereOf(options, edge, reached),
-      ...selectOf(options),
-    };
-    return new TraversalSteps(this.ask, this.ids, shape, [...this.hops, request]);
-  }
-}
-
-function limitOf({ latest, any }: AnyHopOptions): Partial<HopRequest> {
-  if (any !== undefined) return { order: "any", limit: any };
-  return latest === undefined ? {} : { order: "latest", limit: latest };
-}
-
-function momentOf(moment: Date | string): string {
-  return typeof moment === "string" ? moment : moment.toISOString();
-}
-
-function whereOf({ where, whereNode }: AnyHopOptions, edge: AnyEdge, reached: AnyNode): Partial<HopRequest> {
-  if (!where && !whereNode) return {};
-  return {
-    where: {
-      ...(where && { edge: conditionOfCallback(where, edge.model.properties) }),
-      ...(whereNode && { node: conditionOfCallback(whereNode, reached.model.properties) }),
-    },
-  };
-}
-
-function selectOf({ select, selectNode }: AnyHopOptions): Partial<HopRequest> {
-  if (!select && !selectNode) return {};
-  return { select: { ...(select && { edge: select }), ...(selectNode && { node: selectNode }) } };
+  request(options?: RunOptions): TraverseRequest;
+  run(options?: RunOptions): Promise<Answer<Here, Hops, Start, N>>;
+  /**
+   * Every edge of a hop, the last one unless said: pages through all continuations, reading no further than is asked for. Hops behind it are left out. An edge
+   * comes once; for that, the keys of all edges so far are remembered, unless it is the first hop in one direction.
+   * @throws RdgError invalid, `not_continuable`, behind the rows that there are; overloaded, `too_many_rows`, behind the first 2,000,000
+   */
+  rows<I extends HopNumber<Hops> = LastHop<Hops>>(hop?: I, options?: RunOptions): AsyncIterable<RowsOf<Hops, I, N>>;
+  /** Goes on where an earlier answer of the same steps was cut: `truncated[i].next`, in this process or another. */
+  resume(next: string, options?: ResumeOptions): Promise<Answer<Here, Hops, Start, N>>;
+  /** The rules in effect, where they come from, and what the schema rules out. Reads nothing of the graph. */
+  explain(options?: RunOptions): Promise<Explanation>;
 }

@@ -6,10 +6,11 @@ import type { LevelAnswer, TraverseAnswer } from "../model/traversal.ts";
 
 export type Question = "traverse" | "nodes" | "edges" | "count" | "shortest-path" | "common-neighbours";
 
+/** An answer without its levels. */
+export type TraverseEnd = Omit<TraverseAnswer, "levels">;
+
 /** A piece of a traversal's answer; the last one is the end. */
-export type AnswerPart =
-  | ({ readonly level: number } & Partial<LevelAnswer>)
-  | { readonly end: Omit<TraverseAnswer, "levels"> };
+export type AnswerPart = ({ readonly level: number } & Partial<LevelAnswer>) | { readonly end: TraverseEnd };
 
 export interface Produced {
   readonly accepted: number;

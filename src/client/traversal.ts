@@ -1,0 +1,184 @@
+// What is behind `Steps`: each step makes a new one, with the request so far and what its answer's rows are decoded by.
+import type {
+  BudgetRequest,
+  Condition,
+  Explanation,
+  HopDirection,
+  HopRequest,
+  HopSelection,
+  TraverseAnswer,
+  TraverseRequest,
+} from "../model/traversal.ts";
+import type { AnyEdgeRow } from "./decode.ts";
+import type { AnyEnrichment } from "./enrichments.ts";
+import { conditionOfCallback } from "./filter.ts";
+import type { AnswerShape, HopShape } from "./levels.ts";
+import { type ReadParts, rowPages } from "./row-pages.ts";
+import { type NodeTypes, boundsJson, conditionsJson, farTypes, selectionJson, walkJson } from "./rules.ts";
+import { TypedAnswer } from "./typed-answer.ts";
+import type { AnyBounds, AnyRuleOptions, AnyWalk, Walk } from "./walked-edge.ts";
+
+interface HopOptions extends AnyRuleOptions {
+  readonly repeat?: { readonly times: number; readonly until?: (row: never) => unknown };
+}
+
+interface WildHopOptions extends AnyBounds {
+  readonly direction?: HopDirection;
+  readonly where?: { readonly edge?: Condition; readonly node?: Condition };
+  readonly select?: HopSelection;
+  readonly repeat?: { readonly times: number; readonly until?: Condition };
+}
+
+interface RunOptions {
+  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
+  readonly waitFor?: readonly string[];
+  readonly cache?: boolean;
+  readonly defaults?: AnyBounds;
+  readonly budget?: BudgetRequest;
+  readonly profile?: boolean;
+}
+
+/** Sends a request or a continuation. */
+export interface Asking {
+  ask(request: object, signal: AbortSignal | undefined): Promise<TraverseAnswer>;
+  parts(signal: AbortSignal | undefined): ReadParts;
+}
+
+interface Built {
+  readonly ids: readonly string[];
+  readonly shape: AnswerShape;
+  readonly hops: readonly HopRequest[];
+  readonly enrichments: readonly AnyEnrichment[];
+}
+
+export class TraversalSteps {
+  readonly #asking: Asking;
+  readonly #built: Built;
+
+  constructor(asking: Asking, built: Built) {
+    this.#asking = asking;
+    this.#built = built;
+  }
+
+  out(edges: AnyWalk | readonly AnyWalk[], options?: HopOptions): TraversalSteps {
+    return this.#hop(edges, "out", options);
+  }
+
+  in(edges: AnyWalk | readonly AnyWalk[], options?: HopOptions): TraversalSteps {
+    return this.#hop(edges, "in", options);
+  }
+
+  both(edges: AnyWalk | readonly AnyWalk[], options?: HopOptions): TraversalSteps {
+    return this.#hop(edges, "both", options);
+  }
+
+  any({ direction, where, select, repeat, ...bounds }: WildHopOptions = {}): TraversalSteps {
+    const request = {
+      edge: "*",
+      ...(direction && { direction }),
+      ...boundsJson(bounds),
+      ...(where && { where }),
+      ...(select && { select }),
+      ...(repeat && { repeat }),
+    };
+    return this.#with(request, { walks: undefined, far: undefined, repeats: repeat !== undefined });
+  }
+
+  enrich(...enrichments: readonly AnyEnrichment[]): TraversalSteps {
+    return new TraversalSteps(this.#asking, {
+      ...this.#built,
+      enrichments: [...new Set([...this.#built.enrichments, ...enrichments])],
+    });
+  }
+
+  request(options: RunOptions = {}): TraverseRequest {
+    const { ids, shape, hops, enrichments } = this.#built;
+    return {
+      from: { type: shape.start.name, ids },
+      hops,
+      ...(options.defaults && { defaults: boundsJson(options.defaults) }),
+      ...(enrichments.length > 0 && { enrich: enrichments.map(({ name }) => name) }),
+      ...besideOf(options),
+    };
+  }
+
+  async run(options: RunOptions = {}): Promise<TypedAnswer> {
+    return this.#answer(await this.#asking.ask(this.request(options), options.signal), options);
+  }
+
+  async resume(next: string, options: RunOptions = {}): Promise<TypedAnswer> {
+    return this.#answer(await this.#continued(next, options), options);
+  }
+
+  async explain(options: RunOptions = {}): Promise<Explanation> {
+    const request: TraverseRequest = { ...this.request(options), explain: "plan" };
+    return (await this.#asking.ask(request, options.signal)).explain!;
+  }
+
+  rows(hop?: number, options: RunOptions = {}): AsyncIterable<AnyEdgeRow> {
+    const { shape } = this.#built;
+    const wanted = hop ?? shape.hops.length - 1;
+    const request = this.request(options);
+    const first = { ...request, hops: request.hops!.slice(0, wanted + 1) };
+    const continued = (next: string): object => ({ continue: next, ...besideOf(options) });
+    return rowPages(first, continued, wanted, shape, this.#asking.parts(options.signal));
+  }
+
+  #answer(answer: TraverseAnswer, options: RunOptions): TypedAnswer {
+    return new TypedAnswer(this.#built.shape, [answer], (next) => this.#continued(next, options));
+  }
+
+  #continued(next: string, options: RunOptions): Promise<TraverseAnswer> {
+    return this.#asking.ask({ continue: next, ...besideOf(options) }, options.signal);
+  }
+
+  #hop(edges: AnyWalk | readonly AnyWalk[], direction: HopDirection, options: HopOptions = {}): TraversalSteps {
+    const given: readonly AnyWalk[] = Array.isArray(edges) ? (edges as readonly AnyWalk[]) : [edges as AnyWalk];
+    const walks = given.map((walk): Walk => (walk.kind === "edge" ? { edge: walk, direction } : walk));
+    const far = farTypes(walks, options.repeat === undefined ? this.#here() : undefined);
+    const [only] = given;
+    const request: HopRequest = {
+      edge: given.length === 1 && only!.kind === "edge" ? only!.name : given.map(walkJson),
+      ...(direction !== "out" && { direction }),
+      ...boundsJson(options),
+      ...conditionsJson(options, walks, far),
+      ...selectionJson(options),
+      ...(options.repeat && { repeat: repeatJson(options.repeat, far) }),
+    };
+    return this.#with(request, { walks, far, repeats: options.repeat !== undefined });
+  }
+
+  #with(request: HopRequest, hop: HopShape): TraversalSteps {
+    const { shape, hops } = this.#built;
+    return new TraversalSteps(this.#asking, {
+      ...this.#built,
+      shape: { start: shape.start, hops: [...shape.hops, hop] },
+      hops: [...hops, request],
+    });
+  }
+
+  /** The types that the next hop starts from, where they are known. */
+  #here(): NodeTypes | undefined {
+    const { start, hops } = this.#built.shape;
+    return hops.length === 0 ? new Map([[start.name, start]]) : hops.at(-1)!.far;
+  }
+}
+
+function besideOf({ budget, cache, profile, waitFor, timeoutMs }: RunOptions): Partial<TraverseRequest> {
+  return {
+    ...(budget && { budget }),
+    ...(cache !== undefined && { cache }),
+    ...(profile === true && { explain: "profile" }),
+    ...(waitFor && { waitFor }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+  };
+}
+
+function repeatJson(
+  { times, until }: NonNullable<HopOptions["repeat"]>,
+  far: NodeTypes,
+): { readonly times: number; readonly until?: Condition } {
+  const nodes = [...far.values()].map(({ model }) => model.properties);
+  return { times, ...(until && { until: conditionOfCallback(until, nodes) }) };
+}
