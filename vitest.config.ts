@@ -8,7 +8,7 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
-    exclude: ["test/cluster/**", "**/node_modules/**"],
+    exclude: ["test/cluster/**", "test/foreign/**", "**/node_modules/**"],
     pool: "forks",
     maxWorkers: 2,
     // Only then: it is loaded for every test file.

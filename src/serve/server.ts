@@ -1,5 +1,5 @@
 // The HTTP server: routes over the ports it is given, guards before them, problem+json for whatever fails, a bounded and graceful end.
-import fastify, { type FastifyInstance, type FastifyReply } from "fastify";
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Registry } from "prom-client";
 import type { Clock, Timers } from "../core/clock.ts";
 import { didYouMean } from "../core/did-you-mean.ts";
@@ -104,17 +104,20 @@ export function createServer(options: ServerOptions): HttpServer {
     cutStalled(reply, settings.stallTimeoutMs);
     done(null, payload);
   });
-  app.setErrorHandler((error, request, reply) => {
-    if (isOurFault(error)) options.onError?.(error, request);
-    keepOpenAfterRefusal(request, reply);
-    return sendProblem(reply, error);
-  });
-  app.setNotFoundHandler((request, reply) => {
+  const notFound = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const path = request.url.split("?")[0]!;
     const allowed = [...new Set(known.filter(({ pattern }) => matches(pattern, path)).map(({ method }) => method))];
     if (allowed.length > 0) reply.header("allow", allowed.join(", "));
     return sendProblem(reply, allowed.length > 0 ? wrongMethod(request.method, allowed) : noRoute(path, known));
+  };
+  app.setErrorHandler((error, request, reply) => {
+    // What is wrong with the body of a request that leads nowhere does not matter.
+    if (request.is404 && !(error instanceof RdgError)) return notFound(request, reply);
+    if (isOurFault(error)) options.onError?.(error, request);
+    keepOpenAfterRefusal(request, reply);
+    return sendProblem(reply, error);
   });
+  app.setNotFoundHandler(notFound);
   guardNames(app, settings);
   answerCors(app, settings.corsOrigins);
   if (options.metrics) measureRequests(app, options.metrics, options.clock);

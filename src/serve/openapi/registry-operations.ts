@@ -11,7 +11,7 @@ const schemaId = integer(0, 9_999_999_999);
 const version: JsonSchema = { anyOf: [integer(1, 2 ** 31 - 1), { type: "string", enum: ["latest", "-1"] }] };
 const levels = ["NONE", "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE"];
 const level: JsonSchema = { type: "string", enum: levels };
-const truth: JsonSchema = { type: "string", enum: ["true", "false"] };
+const truth: JsonSchema = { type: "string", examples: ["true"], description: "`true`; anything else is false." };
 const deleted = { deleted: truth };
 const count: JsonSchema = { type: "integer", minimum: 1 };
 
