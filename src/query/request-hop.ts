@@ -287,11 +287,12 @@ class HopPlanner {
     for (const { edge, neighbourType } of rounds.flat()) {
       for (const asked of this.asked) {
         if (asked.edge !== edge) continue;
-        for (const of of ["edge", "node"] as const) {
-          const json = narrower(asked.own, this.json, "select", of);
+        // Not called `of`: Node does not read a loop over that.
+        for (const part of ["edge", "node"] as const) {
+          const json = narrower(asked.own, this.json, "select", part);
           if (json === undefined) continue;
           const { types } = selections.get(json.value) ?? { types: new Set() };
-          types.add(of === "edge" ? model.edges[edge]! : model.nodes[neighbourType]!);
+          types.add(part === "edge" ? model.edges[edge]! : model.nodes[neighbourType]!);
           selections.set(json.value, { json, types });
         }
       }
