@@ -14,7 +14,14 @@ import {
 } from "./port.ts";
 import { needOf } from "./route-needs.ts";
 
-const entered = new WeakMap<FastifyRequest, { readonly access: Access; readonly principal: Principal }>();
+interface Entered {
+  readonly access: Access;
+  readonly principal: Principal;
+}
+
+/** A property of every request, which is cheaper than a map beside them. */
+const entered = Symbol("entered");
+type Entering = FastifyRequest & { [entered]?: Entered | null };
 /** Reading one costs more than a request; a connection has the same for all of its requests. */
 const certificates = new WeakMap<Socket, ClientCertificate | null>();
 
@@ -31,14 +38,32 @@ export function allowanceOf(request: FastifyRequest): Pick<QueryContext, "mayRea
   return { ...(mayRead && { mayRead }), charge: (scannedEdges) => access.charge(principal, scannedEdges) };
 }
 
-function enteredOf(request: FastifyRequest): { readonly access: Access; readonly principal: Principal } {
-  const found = entered.get(request);
-  assert(found !== undefined, "the request has not been let in");
+function enteredOf(request: FastifyRequest): Entered {
+  const found = (request as Entering)[entered];
+  assert(found !== undefined && found !== null, "the request has not been let in");
   return found;
 }
 
 /** Before all other hooks but those that look at names, so that nothing is told to whom nobody knows. */
 export function guardAccess(app: FastifyInstance, access: Access): void {
+  app.decorateRequest(entered, null);
+  if (access.required) guard(app, access);
+  else letIn(app, access);
+}
+
+/** Everybody, as one principal. */
+function letIn(app: FastifyInstance, access: Access): void {
+  const everybody = {
+    access,
+    principal: access.enter({ authorization: [] }, { scope: "any" }, { name: "" }) as Principal,
+  };
+  app.addHook("onRequest", (request, _reply, done) => {
+    (request as Entering)[entered] = everybody;
+    done();
+  });
+}
+
+function guard(app: FastifyInstance, access: Access): void {
   app.addHook("onRequest", (request, reply, done) => {
     const need = needOf(request);
     if (need === undefined) return done();
@@ -48,7 +73,7 @@ export function guardAccess(app: FastifyInstance, access: Access): void {
       requestId: request.id,
     };
     const enter = (principal: Principal): void => {
-      entered.set(request, { access, principal });
+      (request as Entering)[entered] = { access, principal };
       if (need.scope === "admin") reportEnd(reply, access, principal, operation);
       done();
     };
@@ -59,7 +84,7 @@ export function guardAccess(app: FastifyInstance, access: Access): void {
     };
     let principal: Principal | Promise<Principal>;
     try {
-      principal = access.enter(access.required ? credentialsOf(request) : nothing, need, operation);
+      principal = access.enter(credentialsOf(request), need, operation);
     } catch (error) {
       return refuse(error);
     }
@@ -67,8 +92,6 @@ export function guardAccess(app: FastifyInstance, access: Access): void {
     else enter(principal);
   });
 }
-
-const nothing: Credentials = { authorization: [] };
 
 function credentialsOf({ raw: { rawHeaders, socket } }: FastifyRequest): Credentials {
   const authorization: string[] = [];

@@ -75,7 +75,7 @@ export interface Operation {
 }
 
 export interface Access {
-  /** False: everybody may everything (loopback only); credentials are not looked at. */
+  /** False: everybody may everything (loopback only); credentials are not looked at, and `enter` answers at once, always the same. */
   readonly required: boolean;
   /**
    * Authenticates, authorizes, counts against the request's rate, and records what needs `admin` before it is done. Answers without a promise wherever it
