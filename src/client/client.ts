@@ -5,13 +5,15 @@ import type { NodeDef } from "../model/define/element.ts";
 import type { EventDef } from "../model/define/event.ts";
 import type { EventFields, InputValue, PropertyFields } from "../model/define/field.ts";
 import type { TraverseAnswer } from "../model/traversal.ts";
+import { questionsOver } from "./ask-questions.ts";
 import { type CallPorts, call, systemPorts } from "./calls.ts";
 import { eventJson } from "./event-json.ts";
 import { type Fetch, HttpTransport, type Token } from "./http.ts";
 import { partsOf } from "./parts.ts";
 import { BatchingProducer, type EventProducer, type ProducerOptions } from "./producer.ts";
+import type { Questions } from "./questions.ts";
 import type { Steps } from "./steps.ts";
-import type { Produced, Transport } from "./transport.ts";
+import type { Produced, Question, Transport } from "./transport.ts";
 import { type Asking, TraversalSteps } from "./traversal.ts";
 
 export interface ConnectOptions {
@@ -33,7 +35,7 @@ export interface ProduceOptions {
   readonly idempotencyKey?: string;
 }
 
-export interface Client {
+export interface Client extends Questions {
   /**
    * Resolves when the events are durable: all of them, or none. For many events over time see `producer`.
    * @throws RdgError invalid, `bad_records`
@@ -76,13 +78,10 @@ export function connect(url: string, options: ConnectOptions = {}): Client {
 /** A client over any transport. */
 export function clientOver(transport: Transport, options: ConnectOptions, ports: CallPorts): Client {
   const { timeoutMs = 60_000, retries = 4 } = options;
+  const ask = (question: Question, request: object, signal: AbortSignal | undefined): Promise<unknown> =>
+    call((ended) => transport.ask(question, request, ended), { timeoutMs, retries, signal }, ports);
   const asking: Asking = {
-    ask: (request, signal) =>
-      call(
-        (ended) => transport.ask("traverse", request, ended) as Promise<TraverseAnswer>,
-        { timeoutMs, retries, signal },
-        ports,
-      ),
+    ask: (request, signal) => ask("traverse", request, signal) as Promise<TraverseAnswer>,
     parts: (signal) => (request) => partsOf(transport, request, { timeoutMs, retries, signal }, ports),
   };
   const produce = (
@@ -96,6 +95,7 @@ export function clientOver(transport: Transport, options: ConnectOptions, ports:
     return call((ended) => transport.produce(request, ended), bounds, ports);
   };
   const client = {
+    ...questionsOver(ask),
     produce(event: { readonly name: string }, first: unknown, ...more: readonly unknown[]): Promise<Produced> {
       if (!Array.isArray(first)) return produce(event, [first, ...more], {});
       return produce(event, first, (more[0] as ProduceOptions | undefined) ?? {});

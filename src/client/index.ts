@@ -21,3 +21,14 @@ export type {
 export type { Produced } from "./transport.ts";
 export type { SelectingEdge, WalkedEdge } from "./walked-edge.ts";
 export type { EnrichmentAnswer, Explanation, RuleOrigin, TruncationCause } from "../model/traversal.ts";
+export type {
+  CommonNeighboursOptions,
+  Counted,
+  EdgesOptions,
+  LoneEdge,
+  NeighboursFound,
+  PathFound,
+  Questions,
+  SelectOptions,
+  ShortestPathOptions,
+} from "./questions.ts";

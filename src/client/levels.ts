@@ -30,11 +30,11 @@ export class Level {
   #nodes: ReadonlyMap<string, NodeAnswer> | undefined;
   readonly #rows = new Map<NodeAnswer, AnyNodeRow>();
 
-  constructor(hop: number, repetition: number, answer: LevelAnswer, shape: AnswerShape) {
+  constructor(hop: number, repetition: number, answer: LevelAnswer, types: NodeTypes | undefined) {
     this.hop = hop;
     this.repetition = repetition;
     this.#answer = answer;
-    this.#types = hop < 0 ? new Map([[shape.start.name, shape.start]]) : shape.hops[hop]?.far;
+    this.#types = types;
   }
 
   get edges(): NonNullable<LevelAnswer["edges"]> {
@@ -74,15 +74,18 @@ export function levelsOf(
   shape: AnswerShape,
 ): Level[] {
   return levels.map((level, i) => {
-    if (i > 0) return new Level(hops[i - 1]?.hop ?? fromHop + i - 1, hops[i - 1]?.repetition ?? 1, level, shape);
+    if (i > 0) return levelOf(hops[i - 1]?.hop ?? fromHop + i - 1, hops[i - 1]?.repetition ?? 1, level, shape);
     const { hop = fromHop, repetition = 1 } = hops[0] ?? {};
-    return repetition > 1 ? new Level(hop, repetition - 1, level, shape) : new Level(hop - 1, 1, level, shape);
+    return repetition > 1 ? levelOf(hop, repetition - 1, level, shape) : levelOf(hop - 1, 1, level, shape);
   });
 }
 
+function levelOf(hop: number, repetition: number, level: LevelAnswer, { start, hops }: AnswerShape): Level {
+  return new Level(hop, repetition, level, hop < 0 ? new Map([[start.name, start]]) : hops[hop]?.far);
+}
+
 /** The rows of a level's edges. @param before the levels up to it, in order */
-export function edgeRowsOf(level: Level, before: readonly Level[], shape: AnswerShape): AnyEdgeRow[] {
-  const { walks } = shape.hops[level.hop]!;
+export function edgeRowsOf(level: Level, before: readonly Level[], walks: HopShape["walks"]): AnyEdgeRow[] {
   const near = before.filter(({ hop }) => hop === level.hop - 1 || hop === level.hop).reverse();
   const source: EdgeSource = { near, far: [level] };
   const walkOf = new Map(walks?.map((walk) => [walk.edge.name, walk]));

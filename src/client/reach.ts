@@ -46,6 +46,12 @@ export type FarEnd<E extends AnyEdge, D extends HopDirection, Here = AnyNode> = 
 
 /** Where a hop leads to, by what it was given and its own direction. */
 export type Reached<X, D extends HopDirection, Here = AnyNode> =
-  X extends WalkedEdge<infer E, infer Own> ? FarEnd<E, Own, Here> : X extends AnyEdge ? FarEnd<X, D, Here> : never;
+  X extends WalkedEdge<infer E, infer Own>
+    ? FarEnd<E, Own, Here>
+    : X extends AnyEdge
+      ? FarEnd<X, D, Here>
+      : X extends "*"
+        ? AnyNode
+        : never;
 
 export type NameOf<D> = D extends { readonly name: infer N extends string } ? N : never;

@@ -34,7 +34,7 @@ export async function* rowPages(
         }
         continue;
       }
-      for (const row of piece.level.hop === hop ? edgeRowsOf(piece.level, piece.before, shape) : []) {
+      for (const row of piece.level.hop === hop ? edgeRowsOf(piece.level, piece.before, shape.hops[hop]!.walks) : []) {
         if (!comeOnce) {
           const key = JSON.stringify([row.type, row.from.id, row.to.id]);
           if (seen.has(key)) continue;

@@ -45,7 +45,9 @@ export class TypedAnswer {
   }
 
   edges(hop: number, repetition?: number): readonly AnyEdgeRow[] {
-    return this.#levels(hop, repetition).flatMap(([own, before]) => edgeRowsOf(own, before, this.#shape));
+    return this.#levels(hop, repetition).flatMap(([own, before]) =>
+      edgeRowsOf(own, before, this.#shape.hops[hop]!.walks),
+    );
   }
 
   async more(): Promise<TypedAnswer> {

@@ -176,3 +176,33 @@ export async function send(): Promise<void> {
   // @ts-expect-error unknown option
   rdg.producer(playback, { lingerms: 2 });
 }
+
+export async function ask(): Promise<void> {
+  const { nodes } = await rdg.nodes(title, ["t1", "t2"], { select: ["name"], waitFor: ["events.playback/0@1"] });
+  assertType<Same<(typeof nodes)[number]["properties"]["name"], string | undefined>>();
+  const { edges } = await rdg.edges(watched, [["p1", "t1"]], { select: ["plays"] });
+  assertType<Same<keyof (typeof edges)[number]["properties"], "plays">>();
+  assertType<Same<(typeof edges)[number]["from"], string>>();
+  const { counts } = await rdg.count(profile, ["p1"], [watched, inward(hasProfile)], { since: "30d" });
+  assertType<Same<(typeof counts)[number]["edge"], "watched" | "has_profile">>();
+  await rdg.count(title, ["t1"], watched, { direction: "in", where: (w) => w.plays.gt(1) });
+  await rdg.count(title, ["t1"], "*", { direction: "both" });
+  const way = await rdg.shortestPath([account, "a1"], [account, "a2"], { edges: [uses, hasProfile], maxDepth: 4 });
+  assertType<Same<(typeof way.nodes)[number]["type"], "account" | "device" | "profile">>();
+  const anyWay = await rdg.shortestPath([account, "a1"], [title, "t2"]);
+  assertType<Same<(typeof anyWay.nodes)[number]["type"], string>>();
+  const shared = await rdg.commonNeighbours(account, ["a1", "a2"], uses, { latest: 10 });
+  assertType<Same<(typeof shared.nodes)[number]["type"], "device">>();
+  assertType<Same<(typeof shared.edges)[number]["from"]["type"], "account">>();
+
+  // @ts-expect-error watched does not begin at titles
+  await rdg.count(title, ["t1"], watched);
+  // @ts-expect-error no ids: nothing to count
+  await rdg.count(profile, [], watched);
+  // @ts-expect-error of one node nothing is common
+  await rdg.commonNeighbours(account, ["a1"], uses);
+  // @ts-expect-error no such property
+  await rdg.nodes(title, ["t1"], { select: ["plays"] });
+  // @ts-expect-error a pair has two ids
+  await rdg.edges(watched, [["p1"]]);
+}
