@@ -5,6 +5,7 @@ import type { IncomingMessage } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { RdgError } from "../core/errors.ts";
 import type { ByteBudget, Holding } from "./byte-budget.ts";
+import { whenOver } from "./when-over.ts";
 
 const firstBytes = 16 * 1024;
 /** Bodies up to this size get a buffer as large as announced; the buffers of larger ones grow with what comes. */
@@ -15,14 +16,20 @@ const pieceBytesMin = 32;
 /** So much of a refused body is read and dropped, so that its sender sees the answer; beyond it the connection is closed. */
 const droppedBytesMax = 64_000_000;
 
+/** Where a request keeps its body: a map beside them costs much of what a small request costs. */
+const incoming = Symbol("incoming");
+
+interface WithBody {
+  [incoming]: IncomingBody | undefined;
+}
+
 /** All routes of a scope take bodies of these types, as a `Buffer` each. */
 export function takeBodies(app: FastifyInstance, types: readonly string[], bytesMax: number, budget: ByteBudget): void {
-  const bodies = new WeakMap<FastifyRequest, IncomingBody>();
   app.removeAllContentTypeParsers();
+  if (!app.hasRequestDecorator(incoming)) app.decorateRequest(incoming, undefined);
   app.addHook("onRequest", (request, reply, done) => {
     const declared = declaredBytes(request);
-    // Comes once for every request: answered, failed or cut off.
-    reply.raw.once("close", () => bodies.get(request)?.release());
+    whenOver(reply.raw, () => bodyOf(request)?.release());
     try {
       checkEncoding(request);
       if (declared > bytesMax) throw tooLarge(bytesMax);
@@ -34,8 +41,12 @@ export function takeBodies(app: FastifyInstance, types: readonly string[], bytes
     done();
   });
   app.addContentTypeParser([...types], (request: FastifyRequest, payload: IncomingMessage, done) => {
-    bodies.set(request, new IncomingBody(request, payload, bytesMax, budget, done));
+    (request as unknown as WithBody)[incoming] = new IncomingBody(request, payload, bytesMax, budget, done);
   });
+}
+
+function bodyOf(request: FastifyRequest): IncomingBody | undefined {
+  return (request as unknown as WithBody)[incoming];
 }
 
 /** After a refused body fastify closes the connection; where little is still to come it is better dropped, for the sender to see the answer. */
@@ -87,11 +98,15 @@ class IncomingBody {
     this.#done = done;
     this.#holding = budget.hold(() => this.#end(tooSlow()));
     this.#buffer = Buffer.allocUnsafeSlow(this.#declared > announcedBytesTrusted ? firstBytes : this.#declared);
+    // After its end a body closes, too: the error is made only where it is one.
+    const cut = (): void => {
+      if (!this.#ended) this.#end(cutOff());
+    };
     payload
       .on("data", (chunk: Buffer) => this.#take(chunk))
       .on("end", () => this.#end())
-      .on("error", () => this.#end(cutOff()))
-      .on("close", () => this.#end(cutOff()));
+      .on("error", cut)
+      .on("close", cut);
   }
 
   #take(chunk: Buffer): void {

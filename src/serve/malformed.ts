@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { RdgError } from "../core/errors.ts";
 import { problemOf, problemType } from "./problems.ts";
+import { whenOver } from "./when-over.ts";
 
 /**
  * Knows which requests of a connection have come whole and are not answered yet. What follows them on the connection may be unreadable: told at once, that
@@ -15,7 +16,7 @@ export class OpenRequests {
     let open = this.#bySocket.get(request.socket);
     if (open === undefined) this.#bySocket.set(request.socket, (open = new Map()));
     open.set(request, response);
-    response.once("close", () => open.delete(request));
+    whenOver(response, () => open.delete(request));
   }
 
   answerMalformed(error: Error & { readonly code?: string }, socket: Socket): void {
