@@ -16,6 +16,8 @@ export { embeddedSettings, type EmbeddedSettings } from "./compose/settings.ts";
 
 export interface RunningRdg {
   readonly url: string;
+  /** Host and port of the gRPC server, unless it is off. */
+  readonly grpc?: string;
   /** Resolves once the graph has caught up with the log. Until then traversals are answered as of what was applied. */
   readonly ready: Promise<void>;
   /** Resolves with the cause when RDG cannot go on by itself; `close` it then. */
@@ -49,10 +51,10 @@ export async function startEmbedded(graph: Graph, settings: EmbeddedSettings, gr
     ]));
   try {
     serving = await openServing({ graph, settings, pipeline, ...ports, onFailure: fail });
-    const { url } = await serving.listen();
+    const addresses = await serving.listen();
     const ready = serving.start();
     ready.catch(fail);
-    return { url, ready, failed, close };
+    return { ...addresses, ready, failed, close };
   } catch (error) {
     await close().catch(() => undefined);
     throw error;

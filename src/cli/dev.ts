@@ -28,8 +28,9 @@ export function addDevCommand(program: Command, finish: Finish): void {
       () => false,
     );
     if ((await Promise.race([stopped, ready])) === true) {
-      if (options["json"] === true) print(JSON.stringify({ url: running.url, data: values.data, pid: process.pid }));
-      else announce(graph.model.name, running.url, values.data);
+      if (options["json"] === true) {
+        print(JSON.stringify({ url: running.url, grpc: running.grpc, data: values.data, pid: process.pid }));
+      } else announce(graph.model.name, running.url, running.grpc, values.data);
     }
     const cause = await Promise.race([stopped, running.failed]);
     if (typeof cause === "string") say(`${cause}: finishing what was accepted (press Ctrl-C again to stop at once)`);
@@ -44,8 +45,9 @@ export function addDevCommand(program: Command, finish: Finish): void {
   });
 }
 
-function announce(graph: string, url: string, data: string): void {
-  say(`rdg: graph "${graph}" is ready at ${url} (data in ${data})`);
+function announce(graph: string, url: string, grpc: string | undefined, data: string): void {
+  const beside = grpc === undefined ? "" : `, gRPC at ${grpc}`;
+  say(`rdg: graph "${graph}" is ready at ${url}${beside} (data in ${data})`);
   say(`  send events   curl -H 'content-type: application/json' -d '{...}' ${url}/v1/events/<event>`);
   say(`  ask           rdg query "(...)" --url ${url}`);
   say(`  look inside   rdg status --url ${url}`);

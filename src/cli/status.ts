@@ -19,6 +19,7 @@ export function addStatusCommand(program: Command): void {
 
 function written(status: Status): string {
   const lines = [`graph ${status.graph} (${status.fingerprint.slice(0, 12)}), ${status.ready ? "ready" : "not ready"}`];
+  if (status.grpc !== undefined) lines.push(`gRPC at ${status.grpc}`);
   if (status.refusing !== undefined) lines.push(`refusing events: ${status.refusing}`);
   lines.push("", "topics");
   const topicRows = status.topics.map(({ name, partitions, sizeBytes }) => [

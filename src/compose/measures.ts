@@ -6,6 +6,7 @@ import type { HttpServer } from "../serve/server.ts";
 import type { EmbeddedStore } from "../store/embedded/store.ts";
 import { type StoreFeeder, waitersMax } from "../store/store-feeder.ts";
 import type { OpenedAccess } from "./access.ts";
+import type { GrpcListener } from "./grpc.ts";
 import type { PipelineStatus } from "./pipeline-control.ts";
 import type { PipelineParts } from "./pipeline.ts";
 import type { EmbeddedSettings } from "./settings.ts";
@@ -15,6 +16,7 @@ export interface MeasuredParts {
   readonly store: EmbeddedStore;
   readonly feeder: StoreFeeder;
   readonly server: HttpServer;
+  readonly grpc: GrpcListener | undefined;
   readonly traversals: Slots;
   readonly settings: EmbeddedSettings;
   readonly clock: Clock;
@@ -39,6 +41,7 @@ export async function measure(parts: MeasuredParts): Promise<Measures> {
     refusing: status.refusing !== undefined,
     queues: [
       ...httpQueues(server, connections),
+      ...(parts.grpc?.queues() ?? []),
       ...pipelineQueues(status, parts.settings),
       ...parts.access.queues(),
       { queue: "store_memory", unit: "bytes", fill: statistics.memoryBytes, max: statistics.memoryMaxBytes },

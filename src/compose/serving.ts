@@ -23,6 +23,7 @@ import { openEmbeddedStore } from "../store/embedded/open.ts";
 import type { EmbeddedStore } from "../store/embedded/store.ts";
 import { StoreFeeder } from "../store/store-feeder.ts";
 import { type OpenedAccess, openServerAccess, recordDeployment } from "./access.ts";
+import { grpcBeside } from "./grpc.ts";
 import type { Logger } from "./logger.ts";
 import { measure } from "./measures.ts";
 import { connectionsAllowed } from "./open-files.ts";
@@ -44,7 +45,7 @@ export interface ServingOptions {
 
 export interface Serving {
   /** Takes requests from now on. */
-  listen(): Promise<{ readonly url: string }>;
+  listen(): Promise<{ readonly url: string; readonly grpc?: string }>;
   /** Catches up with the log and starts the jobs. */
   start(): Promise<void>;
   /** Takes no more requests and answers those in flight. */
@@ -88,6 +89,7 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
   });
   const startedMs = clock.monotonicMs();
   let ready = false;
+  let grpcAddress: string | undefined;
   const verifyStore = (): Promise<Verification> =>
     feeder.still(() =>
       verifyAgainstLog({
@@ -111,6 +113,7 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
       graph: model.name,
       fingerprint: graph.fingerprint,
       ready,
+      ...(grpcAddress === undefined ? {} : { grpc: grpcAddress }),
       ...(refusing === undefined ? {} : { refusing }),
       uptimeMs: clock.monotonicMs() - startedMs,
       topics,
@@ -137,7 +140,8 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
     slots: traversals,
     observe: registerTraversalMetrics(metrics),
   });
-  const server = createServer({
+  const connectionsMax = await connectionsAllowed();
+  const shared = {
     model,
     clock,
     timers,
@@ -145,9 +149,14 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
     tls: access.tls,
     gateway: pipeline.gateway,
     queries,
-    status,
     readiness: () => (ready ? { ready } : { ready, reason: "The graph is catching up with the log." }),
     metrics,
+    onError: (error: unknown, request: { readonly method: string; readonly url: string }) =>
+      logger.error({ method: request.method, url: request.url }, describeError(error)),
+  };
+  const server = createServer({
+    ...shared,
+    status,
     version,
     queryTimeoutMsMax: settings["serve.timeout"],
     routes: [
@@ -158,24 +167,25 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
         topicRoutes(app, { openTopic: open, verifyStore }, bounds);
       },
     ],
-    onError: (error, request) => logger.error({ method: request.method, url: request.url }, describeError(error)),
     settings: {
       host: settings.host,
       port: settings.port,
       eventBytesMax: settings["gateway.body"],
       bytesInFlightMax: settings["gateway.inFlight"],
       eventLatencyMs: settings["gateway.latency"],
-      connectionsMax: await connectionsAllowed(),
+      connectionsMax,
       allowedHosts: listed(settings["serve.hosts"]),
       corsOrigins: listed(settings["serve.cors"]),
       plaintext: settings["tls.off"],
     },
   });
+  const grpc = grpcBeside({ ...shared, bounds: server.bounds }, settings, connectionsMax);
   const measured = {
     pipeline,
     store,
     feeder,
     server,
+    grpc,
     access,
     traversals,
     settings,
@@ -185,7 +195,12 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
   };
   registerMetrics(metrics, () => measure({ ...measured, ready }));
   return {
-    listen: () => server.listen(),
+    async listen() {
+      const { url, port } = await server.listen();
+      const listening = await grpc?.listen(port);
+      grpcAddress = listening?.address;
+      return { url, ...(grpcAddress === undefined ? {} : { grpc: grpcAddress }) };
+    },
     async start() {
       await recordDeployment(access.audit, settings.data, graph).catch((error: unknown) =>
         logger.error(describeError(error)),
@@ -196,7 +211,7 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
     },
     async closeServer() {
       ready = false;
-      await server.close();
+      await Promise.all([server.close(), grpc?.close()]);
       await access.close();
     },
     async closeStore() {

@@ -5,6 +5,11 @@ import type { SettingList, SettingValues } from "../core/settings.ts";
 export const embeddedSettings = {
   host: { kind: "text", default: "127.0.0.1", description: "Address of the HTTP server." },
   port: { kind: "integer", default: 7400, max: 65_535, description: "Port of the HTTP server; 0 takes a free one." },
+  "grpc.port": {
+    kind: "text",
+    default: "next",
+    description: "Port of the gRPC server: a number, 0 for a free one, next for the one behind HTTP's, or off.",
+  },
   data: { kind: "text", default: ".rdg", description: "Folder of all data." },
   "log.level": {
     kind: "text",

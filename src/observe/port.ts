@@ -6,6 +6,8 @@ export interface Status {
   readonly graph: string;
   readonly fingerprint: string;
   readonly ready: boolean;
+  /** Host and port of the gRPC server, where there is one. */
+  readonly grpc?: string;
   /** Why events are refused, while they are. */
   readonly refusing?: string;
   readonly uptimeMs: number;

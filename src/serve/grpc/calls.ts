@@ -11,7 +11,8 @@ import { Histogram, type Registry } from "prom-client";
 import type { Clock } from "../../core/clock.ts";
 import { RdgError } from "../../core/errors.ts";
 import type { MessageFns } from "../../model/rpc/generated/rdg/v1/element.ts";
-import type { Principal } from "../auth/port.ts";
+import type { QueryContext } from "../../query/port.ts";
+import { type Access, type Principal, mayReadOf } from "../auth/port.ts";
 import type { ByteBudget } from "../byte-budget.ts";
 import { isOurFault } from "../problems.ts";
 import type { Connections } from "./connections.ts";
@@ -26,12 +27,11 @@ export type Bytes = Buffer;
 export type Encoded = Uint8Array;
 
 export interface CallContext {
-  /** Aborted when the call has ended: its caller is gone, or its deadline is over. */
-  readonly signal: AbortSignal;
   readonly principal: Principal;
+  /** What the query stage is told: until when (the signal is aborted when the call has ended), what may be read, who pays. */
+  readonly query: QueryContext;
   /** Milliseconds until the deadline; undefined where there is none within the server's own bound. */
   readonly leftMs: number | undefined;
-  readonly peer: string;
 }
 
 export interface Method<T> {
@@ -46,6 +46,7 @@ export interface Method<T> {
 export interface CallsOptions {
   readonly clock: Clock;
   readonly guard: Guard;
+  readonly access: Access;
   /** Answers until they are taken. */
   readonly answers: ByteBudget;
   readonly connections: () => Connections;
@@ -144,12 +145,8 @@ export class Calls {
     try {
       holding.settle();
       holding.add(bytes.length);
-      const context = {
-        signal,
-        principal: guard.principalOf(call.metadata),
-        leftMs: this.#leftMs(call),
-        peer: call.getPeer(),
-      };
+      const principal = guard.principalOf(call.metadata);
+      const context = { principal, query: this.#queryContext(principal, signal), leftMs: this.#leftMs(call) };
       await work(readMessage(method.request, bytes), context);
       if (signal.aborted) code = status.CANCELLED;
     } catch (error) {
@@ -160,6 +157,13 @@ export class Calls {
       holding.release();
       this.#durations?.observe({ method: method.path, code: status[code] }, (clock.monotonicMs() - startedMs) / 1_000);
     }
+  }
+
+  #queryContext(principal: Principal, signal: AbortSignal): QueryContext {
+    const { access } = this.#options;
+    if (!access.required) return { signal };
+    const mayRead = mayReadOf(principal);
+    return { signal, ...(mayRead && { mayRead }), charge: (scannedEdges) => access.charge(principal, scannedEdges) };
   }
 
   /** The call's deadline is kept by the library; the work should end by it, too. */

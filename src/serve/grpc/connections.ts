@@ -1,16 +1,25 @@
 // The connections of the gRPC server: how many there are, and which of them are cut because they take nothing of what they asked for.
 //
-// They are accepted here and handed to the library, because it neither bounds their number nor can end one.
+// They are accepted here and handed to the library, because it neither bounds their number, nor can end one, nor takes a certificate that was renewed.
 import { type Server as NetServer, type Socket, createServer } from "node:net";
+import { type Server as TlsServer, createServer as createTlsServer } from "node:tls";
 import type { ConnectionInjector } from "@grpc/grpc-js";
 import type { Clock, Timers } from "../../core/clock.ts";
 import { RdgError } from "../../core/errors.ts";
+import type { Tls } from "../auth/tls.ts";
 import type { GrpcSettings } from "./settings.ts";
 
 /** An answer, or a part of one, that its reader has not taken. */
 export interface PendingWrite {
   readonly peer: string;
   readonly sinceMs: number;
+}
+
+export interface ConnectionsOptions {
+  readonly settings: GrpcSettings;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly tls?: Tls | undefined;
 }
 
 export class Connections {
@@ -23,17 +32,18 @@ export class Connections {
   readonly #writes = new Set<PendingWrite>();
   #stopSweeping: (() => void) | undefined;
 
-  constructor(injector: ConnectionInjector, settings: GrpcSettings, clock: Clock, timers: Timers) {
+  constructor(injector: ConnectionInjector, { settings, clock, timers, tls }: ConnectionsOptions) {
     this.#settings = settings;
     this.#clock = clock;
     this.#timers = timers;
-    this.#server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }, (socket) => {
+    const take = (socket: Socket): void => {
       const peer = `${socket.remoteAddress}:${socket.remotePort}`;
       this.#sockets.set(peer, socket);
       socket.once("close", () => this.#sockets.delete(peer));
       socket.on("error", () => undefined);
       injector.injectConnection(socket);
-    });
+    };
+    this.#server = tls ? secureServer(tls, settings, take) : createServer(socketOptions, take);
     this.#server.maxConnections = settings.connectionsMax;
   }
 
@@ -95,6 +105,17 @@ export class Connections {
       this.#sweepLater();
     });
   }
+}
+
+const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 } as const;
+
+function secureServer(tls: Tls, { handshakeTimeoutMs }: GrpcSettings, take: (socket: Socket) => void): TlsServer {
+  const options = { ...socketOptions, ALPNProtocols: ["h2"], handshakeTimeout: handshakeTimeoutMs };
+  const server = createTlsServer({ ...options, ...tls.serverOptions() }, take);
+  // Whoever fails to shake hands is dropped already.
+  server.on("tlsClientError", () => undefined);
+  tls.onChange(() => server.setSecureContext(tls.serverOptions()));
+  return server;
 }
 
 function told(error: NodeJS.ErrnoException, host: string, port: number): unknown {

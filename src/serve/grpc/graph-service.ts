@@ -1,12 +1,12 @@
 // rdg.v1.GraphService over the query stage.
 import type { GraphModel } from "../../model/definition.ts";
 import { TraverseRequest } from "../../model/rpc/generated/rdg/v1/traverse.ts";
-import type { Queries, QueryContext } from "../../query/port.ts";
-import { mayReadOf } from "../auth/port.ts";
+import type { Queries } from "../../query/port.ts";
 import type { Admission } from "../guards.ts";
 import type { ServerBounds } from "../server.ts";
-import type { AnswerStream, CallContext, Calls } from "./calls.ts";
+import type { AnswerStream, Calls } from "./calls.ts";
 import { AnswerEncoder, type PendingPart } from "./encode-answer.ts";
+import { questionCalls } from "./question-calls.ts";
 import { traverseRequestOf } from "./requests.ts";
 import { type Methods, graphMethods } from "./services.ts";
 import type { GrpcSettings } from "./settings.ts";
@@ -37,18 +37,13 @@ export function graphService(calls: Calls, options: GraphServiceOptions): Method
         const admission = request.waitFor.length > 0 ? bounds.waiters : bounds.queries;
         const turn = new Turn(admission, options.slowReaders);
         try {
-          await traverse(
-            queries.traverseParts(asked, queryContextOf(context)),
-            encoder,
-            stream,
-            turn,
-            options.settings,
-          );
+          await traverse(queries.traverseParts(asked, context.query), encoder, stream, turn, options.settings);
         } finally {
           turn.end();
         }
       },
     ),
+    ...questionCalls(calls, options),
   };
 }
 
@@ -115,9 +110,4 @@ class Turn {
   end(): void {
     this.#leave();
   }
-}
-
-function queryContextOf({ signal, principal }: CallContext): QueryContext {
-  const mayRead = mayReadOf(principal);
-  return { signal, ...(mayRead && { mayRead }) };
 }

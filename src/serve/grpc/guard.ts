@@ -1,5 +1,5 @@
 // What a call must pass before its message is read: who asks, and room among those that are being received.
-import { X509Certificate } from "node:crypto";
+import { TLSSocket } from "node:tls";
 import {
   Metadata,
   type ServerInterceptingCallInterface,
@@ -28,7 +28,7 @@ export class Guard {
   readonly #options: GuardOptions;
   readonly #principals = new WeakMap<Metadata, Principal>();
   /** Reading one costs more than a call; a connection has the same for all of its calls. */
-  readonly #certificates = new WeakMap<object, ClientCertificate | null>();
+  readonly #certificates = new WeakMap<TLSSocket, ClientCertificate | null>();
 
   constructor(options: GuardOptions) {
     this.#options = options;
@@ -87,20 +87,20 @@ export class Guard {
     const peer = call.getPeer();
     return {
       authorization: metadata.get("authorization").map(String),
-      certificate: this.#certificateOf(peer, call),
+      certificate: this.#certificateOf(peer),
       address: peer.slice(0, peer.lastIndexOf(":")),
     };
   }
 
   /** Only one that the configured authority has signed. */
-  #certificateOf(peer: string, call: ServerInterceptingCallInterface): ClientCertificate | undefined {
+  #certificateOf(peer: string): ClientCertificate | undefined {
     const socket = this.#options.connections().socketOf(peer);
-    let certificate = socket && this.#certificates.get(socket);
+    if (!(socket instanceof TLSSocket)) return undefined;
+    let certificate = this.#certificates.get(socket);
     if (certificate === undefined) {
-      const raw = call.getAuthContext().sslPeerCertificate?.raw;
-      const { subject, subjectAltName } = (raw && new X509Certificate(raw)) ?? {};
+      const { subject, subjectAltName } = (socket.authorized ? socket.getPeerX509Certificate() : undefined) ?? {};
       certificate = subject === undefined ? null : { subject, subjectAltName };
-      if (socket) this.#certificates.set(socket, certificate);
+      this.#certificates.set(socket, certificate);
     }
     return certificate ?? undefined;
   }

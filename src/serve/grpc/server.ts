@@ -7,8 +7,9 @@ import type { GraphModel } from "../../model/definition.ts";
 import type { Queries } from "../../query/port.ts";
 import { openAccess } from "../auth/open-access.ts";
 import type { Access, Need } from "../auth/port.ts";
+import type { Tls } from "../auth/tls.ts";
 import { ByteBudget } from "../byte-budget.ts";
-import { Admission, overloaded } from "../guards.ts";
+import { Admission, overloaded, requireProtection } from "../guards.ts";
 import type { Readiness } from "../operation-routes.ts";
 import type { ServerBounds } from "../server.ts";
 import { Calls } from "./calls.ts";
@@ -33,8 +34,8 @@ export interface GrpcServerOptions {
   readonly bounds: ServerBounds;
   /** Open when missing. */
   readonly access?: Access | undefined;
-  /** TLS, and whose client certificates are taken; without, connections are not encrypted. */
-  readonly credentials?: ServerCredentials | undefined;
+  /** Without, connections are not encrypted. */
+  readonly tls?: Tls | undefined;
   readonly metrics?: Registry | undefined;
   /** Told of errors that are not the caller's. */
   readonly onError?: ((error: unknown, request: { readonly method: string; readonly url: string }) => void) | undefined;
@@ -42,7 +43,7 @@ export interface GrpcServerOptions {
 }
 
 export interface GrpcServer {
-  /** Resolves when calls are taken. @throws RdgError conflict when the port is taken */
+  /** Resolves when calls are taken. @throws RdgError conflict when the port is taken; invalid, `not_loopback` */
   listen(): Promise<{ readonly address: string; readonly port: number }>;
   /** Takes no more calls, answers those in flight, for at most `closeTimeoutMs`. */
   close(): Promise<void>;
@@ -87,11 +88,13 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     "grpc.keepalive_timeout_ms": settings.keepaliveTimeoutMs,
     interceptors: [guard.interceptor],
   });
-  const injector = server.createConnectionInjector(options.credentials ?? ServerCredentials.createInsecure());
-  const connections = new Connections(injector, settings, clock, timers);
+  // Encrypted or not: what is handed over is decrypted.
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const connections = new Connections(injector, { settings, clock, timers, tls: options.tls });
   const calls = new Calls({
     clock,
     guard,
+    access,
     answers: shared.answers,
     connections: () => connections,
     timeoutMsMax: settings.timeoutMsMax,
@@ -102,7 +105,11 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   addServices(server, calls, options, settings, bounds, closing.signal);
   return {
     bounds,
-    listen: () => connections.listen(),
+    async listen() {
+      const encrypted = options.tls !== undefined || settings.plaintext;
+      requireProtection(settings.host, { authenticated: access.required, encrypted });
+      return connections.listen();
+    },
     async close() {
       connections.stopListening();
       closing.abort();

@@ -4,6 +4,8 @@ export interface GrpcSettings {
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
+  /** A proxy in front encrypts: beyond loopback the server itself does not have to. */
+  readonly plaintext: boolean;
   /** Of a request. Most clients and servers have this bound for what they receive, too. */
   readonly messageBytesMax: number;
   /** Requests whose message is being received, together with the others: each may come to hold `messageBytesMax`. */
@@ -18,6 +20,7 @@ export interface GrpcSettings {
   readonly slowMs: number;
   /** A connection that takes nothing of an answer for so long is cut. */
   readonly stallTimeoutMs: number;
+  readonly handshakeTimeoutMs: number;
   /** A connection without calls is asked for a sign of life so often, and cut when it gives none in time. */
   readonly keepaliveMs: number;
   readonly keepaliveTimeoutMs: number;
@@ -32,6 +35,7 @@ export interface GrpcSettings {
 export const defaultGrpcSettings: GrpcSettings = {
   host: "127.0.0.1",
   port: 7401,
+  plaintext: false,
   messageBytesMax: 4 * 1024 * 1024,
   receivingMax: 256,
   answerMessageBytes: 128 * 1024,
@@ -40,6 +44,7 @@ export const defaultGrpcSettings: GrpcSettings = {
   longCallsMax: 256,
   slowMs: 5_000,
   stallTimeoutMs: 30_000,
+  handshakeTimeoutMs: 10_000,
   keepaliveMs: 60_000,
   keepaliveTimeoutMs: 20_000,
   timeoutMsMax: 10_000,
