@@ -65,7 +65,8 @@ function timeText(ms: number): string {
   return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
 }
 
-function jsonOf(type: ValueType, value: PropertyValue): JsonValue {
+/** A value as answers tell it. */
+export function jsonOf(type: ValueType, value: PropertyValue): JsonValue {
   if (value === null || value === undefined) return null;
   switch (type.kind) {
     case "int64":

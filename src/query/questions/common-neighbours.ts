@@ -6,9 +6,10 @@ import type { JsonReader } from "../json-reader.ts";
 import { readId } from "../request.ts";
 import { weigh } from "../spending.ts";
 import { edgeAnswer, nodeAnswer } from "./answers.ts";
+import { type Branch, edgeNames, readEdges } from "./branches.ts";
 import { type Common, type CommonCut, CommonSearch } from "./common-search.ts";
-import { type Looking, EdgeProbe, lookAlong } from "./looking.ts";
-import { type Branch, type Scope, edgeNames, readEdges, readNodeType, readSelection, termNames } from "./request.ts";
+import { type Looking, EdgeProbe, inTime, lookAlong } from "./looking.ts";
+import { type Scope, readNodeType, readSelection, termNames } from "./request.ts";
 
 const idsMax = 10;
 /** Nodes whose edges are read at once. */
@@ -39,7 +40,7 @@ export function planCommonNeighbours(json: JsonReader, scope: Scope): CommonPlan
     branches,
     limit: limit.present ? limit.integer(1, scope.limits.limitMax) : scope.limits.limitDefault,
     order: order.present ? order.oneOf(["latest", "any"]) : "latest",
-    select: readSelection(json, scope, asked, new Set(branches.map(({ far }) => far))),
+    select: readSelection(json, scope, new Set(asked.map(({ edge }) => edge)), new Set(branches.map(({ far }) => far))),
   };
 }
 
@@ -56,13 +57,13 @@ export async function findCommonNeighbours(
   let isTooLarge = false;
   const details = new Details(plan, looking, of);
   for (let from = 0; from < search.found.length; from += atOnce) {
-    await details.add(search.found.slice(from, from + atOnce));
+    await inTime(looking, details.add(search.found.slice(from, from + atOnce)));
     const pause = spending.tick(signal);
     if (pause) await pause;
     const isLast = from + atOnce >= search.found.length;
     isTooLarge = spending.bytesLeft < 0 && !isLast;
-    if (spending.exhausted === "deadline" && !isLast) cut = "deadline";
-    if (isTooLarge || (cut === "deadline" && !isLast)) break;
+    if (spending.exhausted === "deadline" && details.added < search.found.length) cut = "deadline";
+    if (isTooLarge || cut === "deadline") break;
   }
   const { nodes, edges } = details;
   if (isTooLarge) return { nodes, edges, complete: false, truncated: tooLarge };
@@ -99,6 +100,8 @@ function told(cut: CommonCut, { limit, order }: CommonPlan): QuestionTruncation 
 class Details {
   readonly nodes: NodeAnswer[] = [];
   readonly edges: EdgeAnswer[] = [];
+  /** Of what was found. */
+  added = 0;
   readonly #plan: CommonPlan;
   readonly #looking: Looking;
   readonly #of: Int32Array;
@@ -120,6 +123,7 @@ class Details {
       Promise.all(found.map((common) => this.#edgesTo(common))),
       Promise.all(found.map((common) => this.#node(common))),
     ]);
+    this.added += found.length;
     for (const [i, { type, reference }] of found.entries()) {
       // An edge may have gone away since it was found.
       if (edges[i] === undefined) continue;

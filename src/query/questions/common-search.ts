@@ -2,9 +2,9 @@
 // edge to, by going through its own edges where they are few, else by looking for its edges to the candidates one by one. So a node with millions of edges
 // costs no more than the smallest has edges.
 import { compareCodePoints } from "../../model/avro/record-encoder.ts";
-import { type Looking, EdgeProbe, lookAlong, lookAt } from "./looking.ts";
+import type { Branch } from "./branches.ts";
+import { type Looking, EdgeProbe, isLate, lookAlong, lookAt } from "./looking.ts";
 import { NodeTable } from "./node-table.ts";
-import type { Branch } from "./request.ts";
 
 /** Candidates are held in memory while the other nodes are asked. */
 const candidatesMax = 250_000;
@@ -61,6 +61,17 @@ export class CommonSearch {
   }
 
   async run(): Promise<void> {
+    try {
+      await this.#search();
+    } catch (error) {
+      if (!isLate(error)) throw error;
+      this.#looking.spending.beLate();
+      this.cut = "deadline";
+    }
+    await this.#keepFirst();
+  }
+
+  async #search(): Promise<void> {
     const asked = await this.#bySize();
     const [smallest, ...others] = asked;
     if (asked.some(({ degree, exact }) => exact && degree === 0)) return;
@@ -73,7 +84,6 @@ export class CommonSearch {
       else left = kept;
     }
     await this.#probeAll(probed, left);
-    await this.#keepFirst();
   }
 
   async #bySize(): Promise<Asked[]> {

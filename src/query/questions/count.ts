@@ -2,8 +2,9 @@
 import type { CountAnswer, EdgeCount } from "../../model/questions.ts";
 import type { JsonReader } from "../json-reader.ts";
 import { readId } from "../request.ts";
-import { type Looking, lookAlong, lookAt } from "./looking.ts";
-import { type Branch, type EdgeAsked, type Scope, edgeNames, readEdges, readNodeType, termNames } from "./request.ts";
+import { type Branch, type EdgeAsked, edgeNames, readEdges } from "./branches.ts";
+import { type Looking, inTime, lookAlong, lookAt } from "./looking.ts";
+import { type Scope, readNodeType, termNames } from "./request.ts";
 
 /** A store that keeps no exact degree looks at up to so many edges for each of so many nodes, at one stretch. */
 const degreeScanMax = 1_000;
@@ -80,12 +81,16 @@ async function degrees(
       for (const one of tally.slice(from)) one.exact = false;
       return;
     }
-    const found = await reader.degrees({ edge, direction, references, scanMax: degreeScanMax }, signal);
+    const asked = reader.degrees({ edge, direction, references, scanMax: degreeScanMax }, signal);
+    const found = await inTime(looking, asked);
+    if (found === undefined) continue;
     for (const [i, { count, exact }] of found.entries()) {
       const one = tally[from + i]!;
       if (!exact) await look(looking, branch, references.subarray(i, i + 1), [one], loopsOf !== undefined);
       else if (count > 0 && loopsOf !== undefined) {
-        one.count += count - (await loops(looking, loopsOf, branch.near, references[i]!));
+        const loopCount = await inTime(looking, loops(looking, loopsOf, branch.near, references[i]!));
+        one.count += count - (loopCount ?? 1);
+        one.exact &&= loopCount !== undefined;
       } else one.count += count;
     }
     const pause = spending.tick(signal);

@@ -35,8 +35,8 @@ export async function findNodes(
   const { model, reader, signal } = looking;
   const nodes: NodeAnswer[] = [];
   for (let from = 0; from < ids.length; from += atOnce) {
-    await goOn(looking);
     const asked = ids.slice(from, from + atOnce);
+    await goOn(looking, asked.length);
     const references = await reader.find(type, asked, signal);
     const known = asked.filter((_, i) => references[i]! >= 0);
     if (known.length === 0) continue;
@@ -76,8 +76,8 @@ export async function findEdges(
   const { model, reader, signal } = looking;
   const edges: EdgeAnswer[] = [];
   for (let first = 0; first < pairs.length; first += atOnce) {
-    await goOn(looking);
     const asked = pairs.slice(first, first + atOnce);
+    await goOn(looking, asked.length);
     const rows = await Promise.all(asked.map((pair) => reader.edge({ edge, ...pair, select }, signal)));
     for (const [i, row] of rows.entries()) {
       if (row === undefined) continue;
@@ -88,7 +88,9 @@ export async function findEdges(
   return { edges };
 }
 
-async function goOn({ spending, signal }: Looking): Promise<void> {
+/** Elements count like edges that are looked at. */
+async function goOn({ spending, signal }: Looking, count: number): Promise<void> {
+  spending.scannedLeft -= count;
   const pause = spending.tick(signal);
   if (pause) await pause;
   if (spending.exhausted === "deadline") throw tooLate();

@@ -1,5 +1,6 @@
 // How questions look at edges: a branch's adjacency lists in batches, or single edges by their ends; within a budget, and with the conditions that the store
 // does not evaluate itself.
+import { RdgError } from "../../core/errors.ts";
 import type { GraphModel } from "../../model/definition.ts";
 import type { Filter, PropertyValue } from "../../model/filter.ts";
 import type {
@@ -10,9 +11,10 @@ import type {
   StoreCapabilities,
   StoreReader,
 } from "../../store/port.ts";
+import { lateCode } from "../concurrency/adaptive-limit.ts";
 import { type Predicate, collectProperties, compileFilter, filterTypes } from "../filter.ts";
 import type { Spending } from "../spending.ts";
-import type { Branch } from "./request.ts";
+import type { Branch } from "./branches.ts";
 
 /** What a question may use while it is answered. */
 export interface Looking {
@@ -88,16 +90,41 @@ export async function* lookAt(
       ...(theirs.length === 0 ? {} : { where: theirs.length > 1 ? { kind: "and", filters: theirs } : theirs[0]! }),
       select: test?.edgeSelect ?? [],
     };
-    for await (const batch of reader.adjacency(request, signal)) {
-      spending.scannedLeft -= batch.scanned;
-      const passed = test === undefined ? batch : await test.passing(batch);
-      const { count, neighbours, lastSeenMs } = passed;
-      const pause = spending.tick(signal);
-      if (pause) await pause;
-      yield { record: from + batch.record, count, neighbours, lastSeenMs, end: batch.end };
-      if (spending.exhausted !== undefined) return;
+    const batches = reader.adjacency(request, signal)[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const batch = await inTime(looking, batches.next());
+        if (batch === undefined) return;
+        if (batch.done === true) break;
+        const { record, end, scanned } = batch.value;
+        spending.scannedLeft -= scanned;
+        const passed = test === undefined ? batch.value : await inTime(looking, test.passing(batch.value));
+        if (passed === undefined) return;
+        const { count, neighbours, lastSeenMs } = passed;
+        const pause = spending.tick(signal);
+        if (pause) await pause;
+        yield { record: from + record, count, neighbours, lastSeenMs, end };
+        if (spending.exhausted !== undefined) return;
+      }
+    } finally {
+      await batches.return?.();
     }
   }
+}
+
+/** Undefined when the store gave up at the deadline; from then on the time is used up. Other failures stay failures. */
+export async function inTime<T>({ spending }: Looking, reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (!isLate(error)) throw error;
+    spending.beLate();
+    return undefined;
+  }
+}
+
+export function isLate(error: unknown): boolean {
+  return error instanceof RdgError && error.code === lateCode;
 }
 
 function isTheirs(filter: Filter, { filters }: StoreCapabilities): boolean {

@@ -1,9 +1,9 @@
 // Breadth-first search from both ends for a shortest path, over any edge types: which side goes on is decided by what it would cost, so a node with millions
 // of edges is left to the other side where that is possible. Per node no more than a limit of edges is looked at; what that may have hidden is accounted for.
 import type { Direction } from "../../store/port.ts";
-import { type Look, type Looking, EdgeProbe, EdgeTest, lookAt } from "./looking.ts";
+import type { Branch } from "./branches.ts";
+import { type Look, type Looking, EdgeProbe, EdgeTest, isLate, lookAt } from "./looking.ts";
 import { NodeTable, Steps, unreached } from "./node-table.ts";
-import type { Branch } from "./request.ts";
 
 /** Degrees are asked for to choose a side while the frontiers have no more nodes than this together. */
 const degreesMax = 100;
@@ -85,7 +85,15 @@ export class PathSearch {
       const ended = this.sides.filter(({ frontier }) => frontier.length === 0);
       // A side that has seen everything there is proves that the other one cannot be reached.
       if (ended.length === 2 || ended.some(({ cutAt }) => cutAt === Infinity)) return;
-      await this.#expand(ended.length === 1 ? this.sides[1 - ended[0]!.side]! : await this.#cheaper());
+      const side = ended.length === 1 ? this.sides[1 - ended[0]!.side]! : await this.#cheaper();
+      try {
+        await this.#expand(side);
+      } catch (error) {
+        if (!isLate(error)) throw error;
+        this.#looking.spending.beLate();
+        this.stopped = true;
+        side.cutAt = Math.min(side.cutAt, side.depth);
+      }
     }
   }
 

@@ -18,8 +18,8 @@ import { Spending } from "../spending.ts";
 import type { TraversalLimits } from "../traversal-plan.ts";
 import { findCommonNeighbours, planCommonNeighbours } from "./common-neighbours.ts";
 import { countEdges, planCount } from "./count.ts";
-import { findEdges, findNodes, planEdges, planNodes } from "./elements.ts";
-import type { Looking } from "./looking.ts";
+import { findEdges, findNodes, planEdges, planNodes, tooLate } from "./elements.ts";
+import { type Looking, isLate } from "./looking.ts";
 import { type Scope, type Terms, readTerms } from "./request.ts";
 import { findShortestPath, planShortestPath } from "./shortest-path.ts";
 
@@ -64,7 +64,7 @@ export class StoreQuestions implements Questions {
 
   async #answer<Plan, Found extends object>(
     request: unknown,
-    { signal, mayRead }: QueryContext,
+    { signal, mayRead, charge }: QueryContext,
     plan: (json: JsonReader, scope: Scope) => Plan,
     find: (plan: Plan, looking: Looking) => Promise<Found>,
   ): Promise<Found & { readonly asOf: readonly string[] }> {
@@ -75,13 +75,14 @@ export class StoreQuestions implements Questions {
     const planned = plan(json, scope);
     const terms = readTerms(json, scope);
     if (terms.waitFor.length > 0) await waitFor(terms.waitFor, terms.timeoutMs, signal);
-    return slots.run(() => this.#look(terms, startedMs, signal, (looking) => find(planned, looking)), signal);
+    return slots.run(() => this.#look(terms, startedMs, signal, charge, (looking) => find(planned, looking)), signal);
   }
 
   async #look<Found extends object>(
     { timeoutMs, scannedMax, cache }: Terms,
     startedMs: number,
     signal: AbortSignal,
+    charge: QueryContext["charge"],
     find: (looking: Looking) => Promise<Found>,
   ): Promise<Found & { readonly asOf: readonly string[] }> {
     const { model, store, clock, turns, limits } = this.#options;
@@ -93,8 +94,11 @@ export class StoreQuestions implements Questions {
     try {
       const found = await find({ model, reader, capabilities: store.capabilities, spending, signal });
       return { ...found, asOf: inputs.map(formatPosition) };
+    } catch (error) {
+      throw isLate(error) ? tooLate(error) : error;
     } finally {
       reader.close();
+      charge?.(scannedMax - spending.scannedLeft);
     }
   }
 }

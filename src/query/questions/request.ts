@@ -1,22 +1,13 @@
-// What all questions read of their requests: types that may be read, ids, selections, and the edges asked for as branches of one edge type and direction.
+// What all questions read of their requests: their terms, types that may be read, selections.
 import { didYouMean } from "../../core/did-you-mean.ts";
-import { RdgError } from "../../core/errors.ts";
+import type { RdgError } from "../../core/errors.ts";
 import type { GraphModel, PropertyModel } from "../../model/definition.ts";
-import type { Filter } from "../../model/filter.ts";
 import type { Position } from "../../model/position.ts";
-import type { HopDirection } from "../../model/traversal.ts";
-import type { Direction } from "../../store/port.ts";
-import { type JsonReader, shown } from "../json-reader.ts";
-import { momentForms, parseMoment } from "../moments.ts";
+import type { JsonReader } from "../json-reader.ts";
 import type { QueryContext } from "../port.ts";
+import { requireReadable } from "../request-hop.ts";
 import { readWaitFor } from "../request.ts";
 import type { TraversalLimits } from "../traversal-plan.ts";
-import { readCondition } from "../where.ts";
-
-const edgesAskedMax = 100;
-
-/** Of nodes of a type that lacks a property of the condition. */
-const never: Filter = { kind: "or", filters: [] };
 
 /** What a request is checked against. */
 export interface Scope {
@@ -42,7 +33,6 @@ export interface Terms {
 }
 
 export const termNames = ["waitFor", "timeoutMs", "cache"] as const;
-export const edgeNames = ["edge", "direction", "since", "until", "where"] as const;
 
 /** `budget` is asked for by those questions that name it among their members. */
 export function readTerms(json: JsonReader, { model, limits }: Scope): Terms {
@@ -52,37 +42,8 @@ export function readTerms(json: JsonReader, { model, limits }: Scope): Terms {
     waitFor: readWaitFor(json, model, limits),
     timeoutMs: timeout.present ? timeout.integer(1, limits.timeoutMsMax) : limits.timeoutMsDefault,
     scannedMax: scanned.present ? scanned.integer(1, limits.scannedMax) : limits.scannedMax,
-    cache: cache.present ? readFlag(cache) : undefined,
+    cache: cache.present ? cache.oneOf([true, false]) : undefined,
   };
-}
-
-function readFlag(json: JsonReader): boolean {
-  if (typeof json.value === "boolean") return json.value;
-  throw json.fail("not_allowed", `${shown(json.value)} is not allowed here.`, "Allowed: true, false.");
-}
-
-/** One edge type in one direction, as it is walked from the nodes asked about. */
-export interface Branch {
-  /** Index of the edge type. */
-  readonly edge: number;
-  readonly direction: Direction;
-  /** Indexes of the node types that it leads from and to. */
-  readonly near: number;
-  readonly far: number;
-  readonly sinceMs: number | undefined;
-  readonly untilMs: number | undefined;
-  readonly edgeFilter: Filter | undefined;
-  /** Of the node that the edge leads to. */
-  readonly nodeFilter: Filter | undefined;
-}
-
-/** One edge type as it was asked for. */
-export interface EdgeAsked {
-  readonly edge: number;
-  /** What the schema makes of the direction asked for: `both` only where both are walked. */
-  readonly direction: HopDirection;
-  /** Out before in. */
-  readonly branches: readonly Branch[];
 }
 
 /** A named type's index. @throws RdgError invalid `unknown_node_type`, unauthorized `type_not_readable` */
@@ -111,191 +72,6 @@ function readType(
   }
   const readable = types.map((candidate) => candidate.name).filter((candidate) => mayRead?.(candidate) ?? true);
   throw json.fail(`unknown_${kind}_type`, `There is no ${kind} type "${name}".`, didYouMean(name, readable));
-}
-
-function requireReadable(json: JsonReader, name: string, mayRead: QueryContext["mayRead"]): void {
-  if (mayRead?.(name) ?? true) return;
-  throw new RdgError(
-    "unauthorized",
-    "type_not_readable",
-    `Elements of type "${name}" may not be read with this access.`,
-    {
-      place: json.place,
-      hint: "Ask with access that covers the type.",
-    },
-  );
-}
-
-/**
- * The edges that a request asks for. `from`: the type of the nodes that they are walked from; without it they may be walked from any.
- * @throws RdgError invalid, also `impossible_hop` where none of a type's edges leaves a node of type `from`
- */
-export function readEdges(
-  json: JsonReader,
-  scope: Scope,
-  from: number | undefined,
-  directionDefault: HopDirection,
-): EdgeAsked[] {
-  const edge = json.at("edge");
-  const direction = json.at("direction");
-  const given = direction.present ? direction.oneOf(["out", "in", "both"]) : undefined;
-  const outer: Outer = { json, scope, from };
-  if (!edge.present || edge.value === "*") {
-    if (!edge.present && from !== undefined) edge.text(`an edge type, a list of them, or "*"`);
-    return readAny(outer, given ?? "both");
-  }
-  const items = typeof edge.value === "string" ? [edge] : edge.list("edge types", 1, edgesAskedMax);
-  const asked = items.map((item) => readOne(item, outer, given ?? directionDefault));
-  const known = new Set<string>();
-  for (const [i, { branches }] of asked.entries()) {
-    for (const branch of branches) {
-      const key = `${branch.edge} ${branch.direction}`;
-      if (known.has(key)) throw askedTwice(items[i]!, scope.model.edges[branch.edge]!.name);
-      known.add(key);
-    }
-  }
-  return asked;
-}
-
-function askedTwice(json: JsonReader, name: string): RdgError {
-  return json.fail("not_allowed", `"${name}" is asked for twice in the same direction.`, "Say it once.");
-}
-
-interface Outer {
-  /** The request, or the part of it that says what holds for all edge types. */
-  readonly json: JsonReader;
-  readonly scope: Scope;
-  readonly from: number | undefined;
-}
-
-function readAny(outer: Outer, direction: HopDirection): EdgeAsked[] {
-  const { model, mayRead = () => true } = outer.scope;
-  const place = outer.json.at("edge");
-  const where = outer.json.at("where");
-  const asked: EdgeAsked[] = [];
-  let lacking: unknown;
-  let possible = false;
-  for (const [edge, { name, from, to }] of model.edges.entries()) {
-    if (![name, from, to].every((type) => mayRead(type))) continue;
-    const walks = walksOf(outer, edge, direction);
-    if (walks.length === 0) continue;
-    possible = true;
-    const branches: Branch[] = [];
-    for (const walk of walks) {
-      try {
-        branches.push(readBranch(outer, edge, walk, outer.json, where));
-      } catch (error) {
-        if (!isLacking(error)) throw error;
-        lacking = error;
-      }
-    }
-    if (branches.length > 0) asked.push(askedOf(edge, branches));
-  }
-  if (asked.length > 0) return asked;
-  if (possible) throw lacking;
-  const here = outer.from === undefined ? "a node" : `"${model.nodes[outer.from]!.name}"`;
-  throw place.fail("impossible_hop", `No edge type, walked "${direction}", leaves ${here}.`, "");
-}
-
-function readOne(item: JsonReader, outer: Outer, directionDefault: HopDirection): EdgeAsked {
-  const { scope, json } = outer;
-  const isRule = typeof item.value === "object" && item.value !== null && !Array.isArray(item.value);
-  const rule = isRule ? item.object(["type", "direction", "since", "until", "where"]) : undefined;
-  const name = rule?.at("type") ?? item;
-  const edge = readEdgeType(name, scope);
-  const own = rule?.at("direction");
-  const direction = own?.present ? own.oneOf(["out", "in", "both"]) : directionDefault;
-  const walks = walksOf(outer, edge, direction);
-  if (walks.length === 0) throw impossible(name, outer, edge, direction);
-  const ownWhere = rule?.at("where");
-  const where = ownWhere?.present ? ownWhere : json.at("where");
-  return askedOf(
-    edge,
-    walks.map((walk) => readBranch(outer, edge, walk, rule, where)),
-  );
-}
-
-function askedOf(edge: number, branches: readonly Branch[]): EdgeAsked {
-  return { edge, direction: branches.length > 1 ? "both" : branches[0]!.direction, branches };
-}
-
-function walksOf({ scope: { model }, from }: Outer, edge: number, direction: HopDirection): Direction[] {
-  const ends = model.edges[edge]!;
-  const here = from === undefined ? undefined : model.nodes[from]!.name;
-  const walks: Direction[] = [];
-  if (direction !== "in" && (here === undefined || ends.from === here)) walks.push("out");
-  if (direction !== "out" && (here === undefined || ends.to === here)) walks.push("in");
-  return walks;
-}
-
-function impossible(json: JsonReader, { scope, from }: Outer, edge: number, direction: HopDirection): RdgError {
-  const { model, mayRead = () => true } = scope;
-  const ends = model.edges[edge]!;
-  const here = model.nodes[from!]!.name;
-  const possible = model.edges
-    .filter(({ name }) => mayRead(name))
-    .flatMap((candidate) => [
-      ...(candidate.from === here ? [`${candidate.name} out`] : []),
-      ...(candidate.to === here ? [`${candidate.name} in`] : []),
-    ]);
-  return json.fail(
-    "impossible_hop",
-    `"${ends.name}" leads from "${ends.from}" to "${ends.to}"; walked "${direction}" it does not leave a node of type "${here}".`,
-    possible.length === 0 ? `No edge type touches "${here}".` : `From "${here}": ${possible.join(", ")}.`,
-  );
-}
-
-function readBranch(
-  { json, scope, from: anchor }: Outer,
-  edge: number,
-  direction: Direction,
-  rule: JsonReader | undefined,
-  where: JsonReader,
-): Branch {
-  const { model, limits, nowMs } = scope;
-  // A path may end at a node of a type that the condition on those between does not fit.
-  const anywhere = anchor === undefined;
-  const { from, to } = model.edges[edge]!;
-  const typeOf = (name: string): number => model.nodes.findIndex((node) => node.name === name);
-  const [near, far] = direction === "out" ? [typeOf(from), typeOf(to)] : [typeOf(to), typeOf(from)];
-  const moment = (name: "since" | "until"): number | undefined => {
-    const own = rule?.at(name);
-    return readMoment(own?.present ? own : json.at(name), nowMs, name === "since");
-  };
-  if (where.present) where.object(["edge", "node"]);
-  const condition = (of: "edge" | "node", type: PropertyOwner): Filter | undefined =>
-    where.present && where.at(of).present ? readCondition(where.at(of), of, type, limits, nowMs) : undefined;
-  return {
-    edge,
-    direction,
-    near,
-    far,
-    sinceMs: moment("since"),
-    untilMs: moment("until"),
-    edgeFilter: condition("edge", model.edges[edge]!),
-    nodeFilter: unlessLacking(anywhere ? never : undefined, () => condition("node", model.nodes[far]!)),
-  };
-}
-
-function unlessLacking(lacking: Filter | undefined, read: () => Filter | undefined): Filter | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (lacking === undefined || !isLacking(error)) throw error;
-    return lacking;
-  }
-}
-
-function readMoment(json: JsonReader, nowMs: number, canBeEver: boolean): number | undefined {
-  if (!json.present || (canBeEver && json.value === "ever")) return undefined;
-  const moment = parseMoment(json.text("a moment"), nowMs);
-  if (moment !== undefined) return moment;
-  throw json.fail("bad_moment", "This is not a moment.", `Give ${momentForms}${canBeEver ? `, or "ever"` : ""}.`);
-}
-
-/** A condition names a property that this type does not have. */
-function isLacking(error: unknown): boolean {
-  return error instanceof RdgError && error.code === "unknown_property";
 }
 
 /** Indexes of the selected properties per type, ascending; all of them when nothing is said. A property must be one of at least one type of `among`. */
@@ -337,14 +113,14 @@ function unknownProperty(json: JsonReader, name: string, types: readonly Propert
 export function readSelection(
   json: JsonReader,
   { model }: Scope,
-  asked: readonly EdgeAsked[],
+  edgeTypes: ReadonlySet<number>,
   nodeTypes: ReadonlySet<number>,
 ): { readonly edge: readonly (readonly number[])[]; readonly node: readonly (readonly number[])[] } {
   const select = json.at("select");
   if (select.present) select.object(["edge", "node"]);
   const part = (name: "edge" | "node"): JsonReader => (select.present ? select.at(name) : select);
   return {
-    edge: readSelect(part("edge"), model.edges, new Set(asked.map(({ edge }) => edge))),
+    edge: readSelect(part("edge"), model.edges, edgeTypes),
     node: readSelect(part("node"), model.nodes, nodeTypes),
   };
 }

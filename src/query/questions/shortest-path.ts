@@ -9,10 +9,11 @@ import type { EdgeAnswer, NodeAnswer } from "../../model/traversal.ts";
 import type { JsonReader } from "../json-reader.ts";
 import { readId } from "../request.ts";
 import { edgeAnswer, nodeAnswer } from "./answers.ts";
+import { type Branch, edgeNames, readEdges } from "./branches.ts";
 import { type Looking, lookAlong, lookAt } from "./looking.ts";
 import type { Steps } from "./node-table.ts";
 import { type PathQuestion, PathSearch } from "./path-search.ts";
-import { type Branch, type Scope, edgeNames, readEdges, readNodeType, readSelection, termNames } from "./request.ts";
+import { type Scope, readNodeType, readSelection, termNames } from "./request.ts";
 
 const depthDefault = 6;
 const depthMaxAllowed = 12;
@@ -52,7 +53,12 @@ export function planShortestPath(json: JsonReader, scope: Scope): PathPlan {
     depthMax,
     limit: limit.present ? limit.integer(1, scope.limits.limitMax) : limitDefault,
     typeDistances,
-    select: readSelection(json, scope, asked, new Set([from.type, to.type, ...reached])),
+    select: readSelection(
+      json,
+      scope,
+      new Set(asked.map(({ edge }) => edge)),
+      new Set([from.type, to.type, ...reached]),
+    ),
   };
 }
 
