@@ -1,61 +1,10 @@
 // The typed client against the real server, queries and a naive store: what it sends, and what rows it makes of answers.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { systemClock, systemTimers } from "../core/clock.ts";
+import { at, bought, knows, owns, peopleServer, person, thing } from "../../test/client/people.ts";
 import { RdgError } from "../core/errors.ts";
 import type { Gateway, ProduceRequest } from "../gateway/port.ts";
-import { edge, node } from "../model/define/element.ts";
-import { event } from "../model/define/event.ts";
-import { t } from "../model/define/field.ts";
-import type { GraphModel } from "../model/definition.ts";
-import { batchOfElements } from "../model/update/batch-of-elements.ts";
-import type { Update } from "../model/update/element.ts";
-import { graphOf } from "../model/update/oracle.ts";
-import { createQueries } from "../query/queries.ts";
-import { createServer, type HttpServer } from "../serve/server.ts";
-import { referenceStore } from "../testing/reference-store.ts";
+import type { HttpServer } from "../serve/server.ts";
 import { type Client, connect } from "./client.ts";
-
-const person = node("person", { name: t.string(), born: t.timestamp(), tags: t.set(t.string()), and: t.int32() });
-const thing = node("thing", { size: t.int64(), raw: t.bytes() });
-const knows = edge("knows", person, person, { properties: { since: t.int32(), firstSeen: t.boolean() } });
-const owns = edge("owns", person, thing, { properties: { count: t.counter() } });
-const bought = event("bought", {
-  key: "who",
-  time: "at",
-  fields: { who: t.string(), at: t.timestamp(), price: t.int64(), raw: t.bytes() },
-});
-
-const model: GraphModel = {
-  format: 1,
-  name: "people",
-  events: [bought.model],
-  sideInputs: [],
-  nodes: [person.model, thing.model],
-  edges: [knows.model, owns.model],
-  jobs: [],
-  skewMaxMs: 0,
-  latenessMs: 0,
-  tombstoneGraceMs: 0,
-};
-
-const at = (seconds: number): number => Date.parse("2026-11-01T00:00:00Z") + seconds * 1_000;
-const upsertNode = (
-  type: string,
-  id: string,
-  properties: Update extends { properties: infer P } ? P : object,
-): Update => ({ kind: "node", operation: "upsert", type, id, timeMs: at(0), properties }) as Update;
-const upsertEdge = (type: string, from: string, to: string, seconds: number, properties: object): Update =>
-  ({ kind: "edge", operation: "upsert", type, from, to, timeMs: at(seconds), properties }) as Update;
-
-const updates: readonly Update[] = [
-  upsertNode("person", "ann", { name: "Ann", born: at(0), tags: ["x", "y"], and: 3 }),
-  upsertNode("person", "bob", { name: "Bob", and: 4 }),
-  upsertNode("thing", "car", { size: 2n ** 60n, raw: new Uint8Array([1, 2]) }),
-  upsertEdge("knows", "ann", "bob", 1, { since: 2001, firstSeen: true }),
-  upsertEdge("knows", "cid", "ann", 2, { since: 1999 }),
-  upsertEdge("owns", "bob", "car", 3, { count: 7 }),
-  ...["t1", "t2", "t3", "t4", "t5"].map((id, i) => upsertEdge("owns", "ann", id, i, { count: i })),
-];
 
 let server: HttpServer;
 let rdg: Client;
@@ -65,19 +14,14 @@ const gateway: Gateway = {
     produced.push(request);
     return { accepted: 1, positions: ["events.bought/0@0"], duplicate: false, rejected: [], rejectedCount: 0 };
   },
-  produceMixed: () => Promise.reject(new Error("not asked")),
+  produceMixed: async () => {
+    throw new Error("The client does not ask for it");
+  },
   close: async () => {},
 };
 
 beforeAll(async () => {
-  const store = referenceStore({ model, clock: systemClock });
-  const batch = batchOfElements(model, [...graphOf(model, updates).values()]);
-  const frame = { source: "test", offset: 0, job: "test", timestampMs: 0, inputs: [], sizeBytes: 0 };
-  await store.apply({ ...frame, updates: () => batch });
-  const waitFor = async (): Promise<boolean> => true;
-  const ports = { model, clock: systemClock, timers: systemTimers };
-  const queries = createQueries({ ...ports, store, waitFor, continuationKey: new Uint8Array(32) });
-  server = createServer({ ...ports, gateway, queries, settings: { port: 0 } });
+  server = await peopleServer(gateway);
   rdg = connect((await server.listen()).url);
 });
 afterAll(() => server.close());
@@ -102,9 +46,9 @@ describe("the client", () => {
         properties: { since: 2001, firstSeen: true },
       },
     ]);
-    expect(answer.edges(1)[0]!.properties).toEqual({ count: 7n });
+    expect(answer.edges(1)[0]!.properties).toEqual({ count: 7n, since: 5n });
     expect(answer.nodes.map(({ id, properties }) => [id, properties])).toEqual([
-      ["car", { size: 2n ** 60n, raw: new Uint8Array([1, 2]) }],
+      ["car", { size: 2n ** 60n, raw: new Uint8Array([1, 2]), name: "Car" }],
     ]);
   });
 
@@ -204,7 +148,7 @@ describe("the client", () => {
       .trimEnd()
       .split("\n")
       .map((line) => JSON.parse(line) as unknown);
-    const sent = { who: "ann", at: "2026-11-01T00:00:00.000Z", price: "1152921504606846976", raw: "/w==" };
+    const sent = { who: "ann", at: new Date(at(0)).toISOString(), price: "1152921504606846976", raw: "/w==" };
     expect(lines).toEqual([sent, { ...sent, who: "bob" }]);
   });
 
