@@ -59,7 +59,11 @@ export const models: fc.Arbitrary<GraphModel> = fc
   }));
 
 const ids = ["a", "__proto__", "\u{1f600}", "\uffee", 'q"\\'];
-const times = fc.integer({ min: -5, max: 5 }).map((step) => nowMs - 86_400_000 * 3 + step * 1_000);
+/** Around three days ago; now and then beyond the hundred days that hops look back unless they say more. */
+const times = fc.oneof(
+  { weight: 9, arbitrary: fc.integer({ min: -5, max: 5 }).map((step) => nowMs - 86_400_000 * 3 + step * 1_000) },
+  { weight: 1, arbitrary: fc.constant(nowMs - 86_400_000 * 200) },
+);
 
 function values({ type }: PropertyModel): fc.Arbitrary<PropertyValue> {
   return valuesOf(type as ScalarType);
@@ -97,7 +101,7 @@ function contributions(models: readonly PropertyModel[]): fc.Arbitrary<Readonly<
   return fc.tuple(...each).map((row) => Object.fromEntries(row.map((value, i) => [models[i]!.name, value])));
 }
 
-function updatesOf(model: GraphModel): fc.Arbitrary<Update[]> {
+export function updatesOf(model: GraphModel): fc.Arbitrary<Update[]> {
   const id = fc.constantFrom(...ids);
   const options = [
     ...model.nodes.map(({ name, properties: of }) =>

@@ -1,0 +1,210 @@
+// Traversals of every form against their naive twin: random definitions, graphs and requests; paged to their end; taken in parts; and rules against a naive reading.
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Clock } from "../../src/core/clock.ts";
+import type { GraphModel } from "../../src/model/definition.ts";
+import type {
+  ContinueRequest,
+  EdgeAnswer,
+  LevelAnswer,
+  NodeAnswer,
+  Rule,
+  TraverseAnswer,
+  TraverseRequest,
+} from "../../src/model/traversal.ts";
+import { parseMoment } from "../../src/query/moments.ts";
+import type { EndPart, Queries } from "../../src/query/port.ts";
+import { createQueries } from "../../src/query/queries.ts";
+import { edgeAnswer, nodeAnswer } from "../../src/query/questions/answers.ts";
+import type { Store } from "../../src/store/port.ts";
+import { referenceStore } from "../../src/testing/reference-store.ts";
+import { type PlainGraph, referenceTraversal } from "../../src/testing/reference-traversal.ts";
+import { feed, nowMs, plainGraph, type Scenario } from "./random-graph.ts";
+import { type PlannedScenario, planOf, wideScenarios } from "./random-traversal.ts";
+
+const clock: Clock = { now: () => nowMs, monotonicMs: () => 0 };
+const context = { signal: new AbortController().signal };
+
+/** All requests of a random definition and graph, one after the other. */
+function forEach(runs: number, check: (scenario: PlannedScenario, opened: Opened) => Promise<void>): Promise<void> {
+  const property = fc.asyncProperty(wideScenarios, async (scenarios) => {
+    if (scenarios.length === 0) return;
+    const opened = await open(scenarios[0]!);
+    for (const scenario of scenarios) await check(scenario, opened);
+  });
+  return fc.assert(property, { numRuns: runs });
+}
+
+interface Opened {
+  readonly queries: Queries;
+  readonly graph: PlainGraph;
+}
+
+async function open(scenario: Scenario): Promise<Opened> {
+  const store = referenceStore({ model: scenario.model, clock });
+  await feed(store, scenario);
+  return { queries: queriesOf(scenario.model, store), graph: await plainGraph(store) };
+}
+
+function queriesOf(model: GraphModel, store: Store): Queries {
+  return createQueries({ model, store, clock, waitFor: async () => true, continuationKey: new Uint8Array(32) });
+}
+
+async function ask(queries: Queries, request: TraverseRequest | ContinueRequest): Promise<TraverseAnswer> {
+  const { json } = await queries.traverse(JSON.parse(JSON.stringify(request)), context);
+  return JSON.parse(Buffer.from(json).toString()) as TraverseAnswer;
+}
+
+/** Without limits wherever they stand. */
+function unlimited(scenario: Scenario): Scenario {
+  const request = JSON.parse(JSON.stringify(scenario.request), (key, value: unknown) =>
+    key === "limit" && typeof value === "number" ? undefined : value,
+  ) as TraverseRequest;
+  const { limit: _, ...traversals } = scenario.model.traversals ?? {};
+  return { ...scenario, request, model: { ...scenario.model, traversals } };
+}
+
+const nodeKey = ({ type, id }: NodeAnswer): string => JSON.stringify([type, id]);
+const edgeKey = ({ type, from, to }: EdgeAnswer): string => JSON.stringify([type, from, to]);
+
+describe("a traversal of any form", () => {
+  test("answers what the naive twin answers, in its order", async () => {
+    await forEach(600, async (scenario, { queries, graph }) => {
+      const expected = referenceTraversal(scenario.model, graph, scenario.plan);
+      const answer = await ask(queries, scenario.request);
+      expect(answer.levels).toEqual(expected.levels);
+      expect(answer.hops).toHaveLength(scenario.plan.steps.length);
+      for (const [i, hop] of answer.hops.entries()) {
+        if (hop.complete) expect(expected.cut[i]).toBe(0);
+        else expect(hop.truncated.nodes).toBeGreaterThanOrEqual(expected.cut[i]!);
+        const { hop: number, repetition } = scenario.plan.steps[i]!;
+        if (scenario.plan.repeats) expect([hop.hop, hop.repetition]).toEqual([number, repetition]);
+        else expect([hop.hop, hop.repetition]).toEqual([undefined, undefined]);
+      }
+    });
+  });
+
+  test("continued to its end finds what it finds without limits and budgets", async () => {
+    let round = 0;
+    await forEach(150, async (scenario, { queries, graph }) => {
+      const [edges, scanned] = [1 + (round % 11), 1 + (round++ % 13)];
+      const whole = unlimited(scenario);
+      const plan = planOf(whole)!;
+      const expected = referenceTraversal(whole.model, graph, plan);
+      const found = new Found();
+      const pending: (TraverseRequest | ContinueRequest)[] = [
+        { ...scenario.request, budget: { edges, scanned, bytes: 1 + ((edges * scanned) % 40) } },
+      ];
+      for (let asked = 0; pending.length > 0; asked++) {
+        expect(asked).toBeLessThan(20_000);
+        const answer = await ask(queries, pending.pop()!);
+        for (const [i, hop] of answer.hops.entries()) {
+          found.add(hop.hop ?? (answer.fromHop ?? 0) + i, answer.levels[i + 1]!);
+          if (hop.complete) continue;
+          expect(hop.truncated.reason).toBeUndefined();
+          pending.push({ continue: hop.truncated.next!, budget: { edges: edges + 3, scanned: scanned + 5 } });
+        }
+      }
+      const all = new Found();
+      for (const [i, step] of plan.steps.entries()) all.add(step.hop, expected.levels[i + 1]!);
+      expect(found.sorted()).toEqual(all.sorted());
+    });
+  });
+
+  test("taken in parts is the same", async () => {
+    await forEach(100, async (scenario, { queries }) => {
+      const answer = await ask(queries, scenario.request);
+      const levels: { nodes: NodeAnswer[]; edges?: EdgeAnswer[] }[] = answer.levels.map(({ edges }) =>
+        edges === undefined ? { nodes: [] } : { nodes: [], edges: [] },
+      );
+      const ends: EndPart[] = [];
+      for await (const part of queries.traverseParts(JSON.parse(JSON.stringify(scenario.request)), context)) {
+        expect(ends).toEqual([]);
+        if (part.kind === "end") {
+          ends.push(part);
+          continue;
+        }
+        const { from, to, level, select } = part;
+        expect(to - from).toBeGreaterThan(0);
+        for (let i = from; i < to; i++) {
+          if (part.kind === "nodes") {
+            levels[level]!.nodes.push(nodeAnswer(scenario.model, part.type, part.ids[i]!, part.rows, i, select));
+          } else {
+            const row = {
+              firstSeenMs: part.firstSeenMs[i]!,
+              lastSeenMs: part.lastSeenMs[i]!,
+              properties: part.properties.map((column) => column[i]),
+            };
+            const [fromId, toId] = [part.fromIds[i]!, part.toIds[i]!];
+            levels[level]!.edges!.push(edgeAnswer(scenario.model, part.edge, fromId, toId, row, select));
+          }
+        }
+      }
+      expect(levels).toEqual(answer.levels);
+      const { levels: _, ...rest } = answer;
+      expect(ends).toEqual([{ kind: "end", ...rest }]);
+    });
+  });
+});
+
+/** What was found by hop, in any number of answers. */
+class Found {
+  readonly #hops = new Map<number, { readonly nodes: Set<string>; readonly edges: Set<string> }>();
+
+  add(hop: number, { nodes, edges = [] }: LevelAnswer): void {
+    const known = this.#hops.get(hop) ?? { nodes: new Set(), edges: new Set() };
+    this.#hops.set(hop, known);
+    for (const node of nodes) known.nodes.add(nodeKey(node));
+    for (const edge of edges) known.edges.add(edgeKey(edge));
+  }
+
+  sorted(): unknown {
+    return [...this.#hops]
+      .map(([hop, { nodes, edges }]) => [hop, [...nodes].sort(), [...edges].sort()] as const)
+      .filter(([, nodes, edges]) => nodes.length + edges.length > 0)
+      .sort(([a], [b]) => a - b);
+  }
+}
+
+describe("rules", () => {
+  test("are taken from the narrowest place that says something, member by member", async () => {
+    await forEach(100, async ({ model, request }, { queries }) => {
+      const { explain, levels } = await ask(queries, { ...request, explain: "plan" });
+      expect(levels).toEqual([]);
+      const { sinceMs, limit, order } = model.traversals ?? {};
+      const definition: Rule = {
+        ...(limit === undefined ? {} : { limit }),
+        ...(order === undefined ? {} : { order }),
+        ...(sinceMs === undefined ? {} : { since: sinceMs === "ever" ? "ever" : `${sinceMs}ms` }),
+      };
+      for (const { hop, branches } of explain!.hops) {
+        const asked = request.hops![hop]!;
+        for (const { edge, direction, rule, origins } of branches) {
+          const named = typeof asked.edge === "string" ? [] : asked.edge;
+          const own = named.find((each) => {
+            const { type, direction: given } = typeof each === "string" ? { type: each } : each;
+            const way = given ?? asked.direction ?? "out";
+            return type === edge && (way === direction || way === "both");
+          });
+          const places: readonly (readonly [string, Rule])[] = [
+            ["edge", typeof own === "object" ? own : {}],
+            ["hop", asked],
+            ["request", request.defaults ?? {}],
+            ["definition", definition],
+            ["built-in", { limit: 300, order: "latest", since: "100d" }],
+          ];
+          const said = <K extends keyof Rule>(member: K): readonly [string | undefined, Rule[K]] => {
+            const place = places.find(([, { [member]: value }]) => value !== undefined);
+            return [place?.[0], place?.[1][member]];
+          };
+          const moment = (text: string | undefined): string | undefined =>
+            text === undefined || text === "ever" ? undefined : new Date(parseMoment(text, nowMs)!).toISOString();
+          expect([origins.limit, rule.limit]).toEqual(said("limit"));
+          expect([origins.order, rule.order]).toEqual(said("order"));
+          expect([origins.since, rule.since]).toEqual([said("since")[0], moment(said("since")[1])]);
+          expect([origins.until, rule.until]).toEqual([said("until")[0], moment(said("until")[1])]);
+        }
+      }
+    });
+  });
+});
