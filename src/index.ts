@@ -4,6 +4,13 @@ export type { GraphModel } from "./model/definition.ts";
 export type { AnyEdge, AnyEvent, AnyNode, AnySideInput, Duration } from "./model/define/declaration.ts";
 export { edge, node, type EdgeDef, type NodeDef } from "./model/define/element.ts";
 export {
+  enrichment,
+  type AnyEnrichment,
+  type EnrichmentCall,
+  type EnrichmentDef,
+  type EnrichmentOptions,
+} from "./model/define/enrichment.ts";
+export {
   event,
   sideInput,
   type EventDef,

@@ -9,6 +9,7 @@ import type { OpenedAccess } from "./access.ts";
 import type { GrpcListener } from "./grpc.ts";
 import type { PipelineStatus } from "./pipeline-control.ts";
 import type { PipelineParts } from "./pipeline.ts";
+import type { ServingFigures } from "./serving-figures.ts";
 import type { EmbeddedSettings } from "./settings.ts";
 
 export interface MeasuredParts {
@@ -23,6 +24,7 @@ export interface MeasuredParts {
   readonly startedMs: number;
   readonly ready: boolean;
   readonly access: OpenedAccess;
+  readonly serves: ServingFigures;
   /** Name of any type topic. */
   readonly typeTopic: string;
 }
@@ -47,6 +49,7 @@ export async function measure(parts: MeasuredParts): Promise<Measures> {
       { queue: "store_memory", unit: "bytes", fill: statistics.memoryBytes, max: statistics.memoryMaxBytes },
       { queue: "store_waiters", unit: "requests", fill: feeder.waiterCount, max: waitersMax },
       { queue: "traversals", unit: "requests", fill: parts.traversals.taken, max: parts.traversals.max },
+      ...parts.serves.queues,
     ],
     gateway: status.gateway,
     jobs: status.jobs,

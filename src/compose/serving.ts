@@ -13,9 +13,12 @@ import type { GraphModel } from "../model/definition.ts";
 import { formatPosition } from "../model/position.ts";
 import { registerMetrics, registerTraversalMetrics } from "../observe/metrics.ts";
 import type { Status, Verification } from "../observe/port.ts";
+import { registerServingMetrics } from "../observe/serving-metrics.ts";
 import { verifyAgainstLog } from "../observe/store-verification.ts";
 import { openTopic } from "../observe/topic-reader.ts";
+import { Enricher } from "../query/enrichment/enricher.ts";
 import { createQueries, traversalsMax } from "../query/queries.ts";
+import { servedStore } from "../query/served-store.ts";
 import { registerRegistryRoutes } from "../serve/registry-routes.ts";
 import { createServer } from "../serve/server.ts";
 import { type TopicOperations, topicRoutes } from "../serve/topic-routes.ts";
@@ -29,6 +32,7 @@ import { measure } from "./measures.ts";
 import { connectionsAllowed } from "./open-files.ts";
 import type { PipelineParts } from "./pipeline.ts";
 import { recordViews } from "./record-views.ts";
+import { type ServingFigures, servingFigures } from "./serving-figures.ts";
 import type { EmbeddedSettings } from "./settings.ts";
 import { typeTopicsOf } from "./topics.ts";
 
@@ -70,9 +74,18 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
   const { model } = pipeline;
   const [typeTopic] = typeTopicsOf(model);
   const store = await openDataStore(pipeline, settings, options);
+  const cacheTtlMs = 0; // The store is local: its updates make entries void.
+  const served = servedStore({ store, model, clock, timers, cacheBytesMax: settings["serve.cache"], cacheTtlMs });
+  const enricher = new Enricher({
+    enrichments: graph.enrichments.values(),
+    model,
+    clock,
+    timers,
+    notice: (enrichment, error) => logger.warn({ enrichment }, `nodes lack an enrichment: ${describeError(error)}`),
+  });
   const feeder = new StoreFeeder({
     log: pipeline.log,
-    store,
+    store: served.store,
     timers,
     typeTopic: typeTopic!,
     onApplied: (offset) => void pipeline.control.applied(offset).catch(() => undefined),
@@ -129,10 +142,11 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
     };
   };
   const views = recordViews(model, pipeline.registry);
-  const traversals = new Slots(traversalsMax);
+  const traversals = new Slots(traversalsMax, timers);
   const queries = createQueries({
     model,
-    store,
+    store: served.store,
+    enrichments: enricher,
     clock,
     waitFor: (positions, timeoutMs, signal) => feeder.waitFor(positions, timeoutMs, signal),
     continuationKey: await continuationKey(settings.data),
@@ -193,7 +207,9 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
     startedMs,
     typeTopic: typeTopic!,
   };
-  registerMetrics(metrics, () => measure({ ...measured, ready }));
+  const serves = (): ServingFigures => servingFigures(served.figures(), enricher.figures);
+  registerMetrics(metrics, () => measure({ ...measured, ready, serves: serves() }));
+  registerServingMetrics(metrics, serves);
   return {
     async listen() {
       const { url, port } = await server.listen();

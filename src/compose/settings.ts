@@ -66,6 +66,11 @@ export const embeddedSettings = {
     description: "Bytes of transactions after which the store writes a checkpoint; bounds the replay of a restart.",
   },
   "serve.timeout": { kind: "duration", default: 10_000, min: 1, description: "Longest time a traversal may take." },
+  "serve.cache": {
+    kind: "size",
+    default: 0,
+    description: "Memory for a cache before the store; 0: none. The store in this process's memory needs none.",
+  },
   "serve.hosts": {
     kind: "text",
     default: "",

@@ -1,5 +1,6 @@
 // Slots: never more at once than there are, in order of arrival, and nobody waits for one who has gone.
 import { expect, test } from "vitest";
+import { ManualTime } from "../../test/log/manual-time.ts";
 import { Slots } from "./slots.ts";
 
 const patient = new AbortController().signal;
@@ -45,4 +46,20 @@ test("who gives up leaves the line; who fails leaves the slot", async () => {
   await expect(next).rejects.toThrow("failed");
   expect(await last).toBe("last");
   expect([slots.taken, slots.waiting]).toEqual([0, 0]);
+});
+
+test("who has waited until its deadline is refused, and leaves nothing behind", async () => {
+  const time = new ManualTime(0);
+  const slots = new Slots(1, time);
+  const first = work();
+  const running = slots.run(() => first.done, patient, 10);
+  const late = slots.run(() => Promise.resolve("never"), patient, 10);
+  const later = slots.run(() => Promise.resolve("done"), patient, 20);
+  time.advance(10);
+  await expect(late).rejects.toMatchObject({ kind: "overloaded", code: "no_turn", retryAfterMs: 1_000 });
+  expect([slots.taken, slots.waiting]).toEqual([1, 1]);
+  first.finish();
+  await running;
+  expect(await later).toBe("done");
+  expect([slots.taken, slots.waiting, time.pendingTimers]).toEqual([0, 0, 0]);
 });

@@ -1,12 +1,18 @@
-// A fixed number of slots for work; whoever finds none waits in line. Bounds what is under way at once where those who wait are bounded elsewhere.
+// A fixed number of slots for work; whoever finds none waits in line, until its deadline. Bounds what is under way at once where those who wait are bounded elsewhere.
+import type { Timers } from "./clock.ts";
+import { RdgError } from "./errors.ts";
+
 export class Slots {
   readonly max: number;
+  readonly #timers: Timers | undefined;
   #taken = 0;
   /** In order of arrival. */
   readonly #line = new Set<() => void>();
 
-  constructor(max: number) {
+  /** Without timers nobody has a deadline. */
+  constructor(max: number, timers?: Timers) {
     this.max = max;
+    this.#timers = timers;
   }
 
   get taken(): number {
@@ -17,9 +23,13 @@ export class Slots {
     return this.#line.size;
   }
 
-  /** Runs `work` in a slot. Who gives up while waiting leaves the line. @throws the signal's reason */
-  async run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    if (this.#taken >= this.max) await this.#wait(signal);
+  /**
+   * Runs `work` in a slot. Who gives up while waiting leaves the line.
+   * @param leftMs how long to wait for one at most
+   * @throws the signal's reason; RdgError overloaded, `no_turn`, when there was no slot in time
+   */
+  async run<T>(work: () => Promise<T>, signal: AbortSignal, leftMs = Infinity): Promise<T> {
+    if (this.#taken >= this.max) await this.#wait(signal, leftMs);
     else this.#taken++;
     try {
       signal.throwIfAborted();
@@ -29,11 +39,12 @@ export class Slots {
     }
   }
 
-  /** Resolves with a slot taken, also when given up: the slot is handed on at once then. */
-  #wait(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
+  /** Resolves with a slot taken, also when given up: the slot is handed on at once then. Rejects without one. */
+  #wait(signal: AbortSignal, leftMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
       const enter = (): void => {
         signal.removeEventListener("abort", giveUp);
+        cancel?.();
         resolve();
       };
       const giveUp = (): void => {
@@ -41,6 +52,14 @@ export class Slots {
         this.#taken++;
         enter();
       };
+      const beLate = (): void => {
+        this.#line.delete(enter);
+        signal.removeEventListener("abort", giveUp);
+        const message = "The deadline passed before it was this request's turn.";
+        const hint = "Ask again later, or allow more time (timeoutMs).";
+        reject(new RdgError("overloaded", "no_turn", message, { hint, retryAfterMs: 1_000 }));
+      };
+      const cancel = leftMs === Infinity ? undefined : this.#timers?.after(Math.max(0, leftMs), beLate);
       this.#line.add(enter);
       signal.addEventListener("abort", giveUp);
     });

@@ -80,7 +80,7 @@ export async function closeLine(line: Line): Promise<void> {
 
 /** A definition without map functions as a graph; how it was made does not matter to what runs it. */
 export function graphOfModel(model: GraphModel): Graph {
-  return { kind: "graph", name: model.name, model, fingerprint: "", maps: new Map() };
+  return { kind: "graph", name: model.name, model, fingerprint: "", maps: new Map(), enrichments: new Map() };
 }
 
 function refusalOf({ kind, code, message, hint }: RdgError) {

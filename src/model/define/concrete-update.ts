@@ -186,7 +186,7 @@ function check(validate: RecordValidator, value: unknown, place: string): void {
 }
 
 /** A valid value as stores and filters hold it. */
-function propertyValue(type: ValueType, value: unknown): PropertyValue {
+export function propertyValue(type: ValueType, value: unknown): PropertyValue {
   switch (type.kind) {
     case "int32":
     case "double":

@@ -27,6 +27,7 @@ import {
   type Declaration,
   type Duration,
 } from "./declaration.ts";
+import { isEnrichment, type AnyEnrichment } from "./enrichment.ts";
 import { isJob, type JobDef, type MapFunction } from "./job.ts";
 
 export interface GraphOptions {
@@ -42,6 +43,8 @@ export interface GraphOptions {
   readonly tombstoneGrace?: Duration;
   /** What bounds the hops of traversals that say nothing else. */
   readonly traversals?: TraversalOptions;
+  /** What requests may ask to be added to nodes, by functions. */
+  readonly enrichments?: readonly AnyEnrichment[];
 }
 
 /** Over what is built in (`since: "100d"`, `limit: 300`, `order: "latest"`), under what a request says. */
@@ -62,6 +65,8 @@ export interface Graph {
   readonly fingerprint: string;
   /** The functions of `map` jobs by event. */
   readonly maps: ReadonlyMap<string, MapFunction>;
+  /** What answers may add to nodes, by name. */
+  readonly enrichments: ReadonlyMap<string, AnyEnrichment>;
 }
 
 const graphKey = Symbol.for("rdg.graph/1");
@@ -71,13 +76,48 @@ const typesMax = 1000;
 export function defineGraph(name: string, options: GraphOptions): Graph {
   checkName(name, "a graph", declarationNameMax, "graph");
   return within(`graph ${name}`, () => {
-    checkOptions(options, ["jobs", "nodes", "edges", "skewMax", "lateness", "tombstoneGrace", "traversals"]);
+    checkOptions(options, [
+      "jobs",
+      "nodes",
+      "edges",
+      "skewMax",
+      "lateness",
+      "tombstoneGrace",
+      "traversals",
+      "enrichments",
+    ]);
     const model = deepFreeze(modelOf(name, options));
     const maps = new Map(options.jobs.flatMap((job) => (job.map === undefined ? [] : [[job.event, job.map] as const])));
-    const graph: Graph = { kind: "graph", name, model, fingerprint: fingerprintOf(model), maps };
+    const enrichments = enrichmentsOf(options.enrichments ?? [], model);
+    const graph: Graph = { kind: "graph", name, model, fingerprint: fingerprintOf(model), maps, enrichments };
     Object.defineProperty(graph, graphKey, { value: true });
     return Object.freeze(graph);
   });
+}
+
+function enrichmentsOf(given: readonly AnyEnrichment[], model: GraphModel): ReadonlyMap<string, AnyEnrichment> {
+  const enrichments = new Map<string, AnyEnrichment>();
+  for (const [index, value] of given.entries()) {
+    const place = `enrichments[${index}]`;
+    if (!isEnrichment(value)) {
+      throw definitionError(
+        "not_an_enrichment",
+        "This is no enrichment.",
+        "Give what enrichment(...) returned.",
+        place,
+      );
+    }
+    if (enrichments.has(value.name)) {
+      const message = `Two enrichments are called "${value.name}".`;
+      throw definitionError("duplicate_enrichment", message, "Rename one of them.", place);
+    }
+    if (!model.nodes.some((type) => type.name === value.on.name)) {
+      const message = `The enrichment "${value.name}" is about "${value.on.name}", of which the graph has no nodes.`;
+      throw definitionError("unknown_node_type", message, "A job emits them, or they are named in nodes.", place);
+    }
+    enrichments.set(value.name, value);
+  }
+  return enrichments;
 }
 
 function modelOf(name: string, options: GraphOptions): GraphModel {
