@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { Registry } from "prom-client";
 import { expect, test } from "vitest";
-import { type Measures, registerMetrics, registerTraversalMetrics } from "./metrics.ts";
+import { type Measures, registerMetrics, registerQuestionMetrics, registerTraversalMetrics } from "./metrics.ts";
 
 const stream = { segments: 2, sizeBytes: 500, firstOffset: 3, nextOffset: 9, readers: 1, failure: undefined };
 const measures: Measures = {
@@ -68,7 +68,9 @@ async function scraped(): Promise<{ registry: Registry; text: string; looks: () 
   let looks = 0;
   registerMetrics(registry, async () => (looks++, measures));
   const observe = registerTraversalMetrics(registry);
-  observe({ edges: 5, scanned: 50, complete: false, waitMs: 1, traverseMs: 2, encodeMs: 3, answerBytes: 900 });
+  const times = { planMs: 0.5, waitMs: 1, traverseMs: 2, enrichMs: 0.5, encodeMs: 3 };
+  observe({ edges: 5, scanned: 50, complete: false, answerBytes: 900, ...times });
+  registerQuestionMetrics(registry)("count", 4);
   return { registry, text: await registry.metrics(), looks: () => looks };
 }
 
@@ -91,7 +93,12 @@ test("every stage tells what it counts, by partition where it has any", async ()
     'rdg_store_elements{kind="edge",type="saw"} 9',
     "rdg_store_applied_offset 41",
     'rdg_traversals_total{complete="false"} 1',
-    'rdg_traversal_seconds_sum{stage="walk"} 0.002',
+    'rdg_traversal_seconds_sum{stage="validation"} 0.0005',
+    'rdg_traversal_seconds_sum{stage="store"} 0.0015',
+    'rdg_traversal_seconds_sum{stage="enrichment"} 0.0005',
+    'rdg_traversal_seconds_sum{stage="assembly"} 0.003',
+    'rdg_traversal_seconds_sum{stage="total"} 0.0065',
+    'rdg_question_seconds_sum{question="count"} 0.004',
   ];
   for (const line of lines) expect(text).toContain(`${line}\n`);
 });

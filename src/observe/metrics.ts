@@ -77,8 +77,11 @@ export interface TraversalMeasures {
   readonly edges: number;
   readonly scanned: number;
   readonly complete: boolean;
+  readonly planMs: number;
   readonly waitMs: number;
   readonly traverseMs: number;
+  /** Of the time above. */
+  readonly enrichMs: number;
   readonly encodeMs: number;
   readonly answerBytes: number;
 }
@@ -95,7 +98,7 @@ interface Definition {
 }
 
 const jobStates = ["starting", "running", "paused", "retrying", "stopped"] as const;
-const eventOutcomes = ["received", "filtered", "deduplicated", "quarantined", "mapped"] as const;
+const eventOutcomes = ["received", "expired", "filtered", "deduplicated", "quarantined", "mapped"] as const;
 const updateOutcomes = ["emitted", "skipped", "merged", "published"] as const;
 
 const definitions: readonly Definition[] = [
@@ -168,7 +171,7 @@ const definitions: readonly Definition[] = [
   {
     kind: "counter",
     name: "job_events_total",
-    help: "Events by what became of them: received = filtered + deduplicated + quarantined + mapped.",
+    help: "Events by what became of them: received = expired + filtered + deduplicated + quarantined + mapped.",
     labels: ["job", "partition", "outcome"],
     samples: ({ jobs }) => countersOf(jobs, eventOutcomes),
   },
@@ -349,7 +352,7 @@ export function registerTraversalMetrics(registry: Registry): (traversal: Traver
   const registers = [registry];
   const seconds = new Histogram({
     name: "rdg_traversal_seconds",
-    help: "Time of traversals by stage: waiting for positions and their turn, walking, writing the answer.",
+    help: "Time of traversals by stage, and in total.",
     labelNames: ["stage"] as const,
     buckets: secondsBuckets,
     registers,
@@ -379,12 +382,28 @@ export function registerTraversalMetrics(registry: Registry): (traversal: Traver
     registers,
   });
   return (traversal) => {
-    seconds.observe({ stage: "wait" }, traversal.waitMs / 1_000);
-    seconds.observe({ stage: "walk" }, traversal.traverseMs / 1_000);
-    seconds.observe({ stage: "encode" }, traversal.encodeMs / 1_000);
+    const { planMs, waitMs, traverseMs, enrichMs, encodeMs } = traversal;
+    seconds.observe({ stage: "validation" }, planMs / 1_000);
+    seconds.observe({ stage: "wait" }, waitMs / 1_000);
+    seconds.observe({ stage: "store" }, (traverseMs - enrichMs) / 1_000);
+    if (enrichMs > 0) seconds.observe({ stage: "enrichment" }, enrichMs / 1_000);
+    seconds.observe({ stage: "assembly" }, encodeMs / 1_000);
+    seconds.observe({ stage: "total" }, (planMs + waitMs + traverseMs + encodeMs) / 1_000);
     edges.observe(traversal.edges);
     scanned.observe(traversal.scanned);
     bytes.observe(traversal.answerBytes);
     traversals.inc({ complete: String(traversal.complete) });
   };
+}
+
+/** The returned function is told of every question beside traversals. */
+export function registerQuestionMetrics(registry: Registry): (question: string, ms: number) => void {
+  const seconds = new Histogram({
+    name: "rdg_question_seconds",
+    help: "Time of questions beside traversals, by question.",
+    labelNames: ["question"] as const,
+    buckets: secondsBuckets,
+    registers: [registry],
+  });
+  return (question, ms) => seconds.observe({ question }, ms / 1_000);
 }

@@ -83,3 +83,23 @@ export interface Verification {
   /** False when the log no longer reaches back to the first transaction, so that only the store's own agreement was proved. */
   readonly rebuilt: boolean;
 }
+
+/** Where spans of requests go. A server that has none pays nothing for tracing. */
+export interface Tracer {
+  /** Begins the span of a request. `traceparent` and `tracestate` (W3C trace context) as they came; malformed ones are ignored. */
+  request(
+    name: string,
+    parent: { readonly traceparent?: string | undefined; readonly tracestate?: string | undefined },
+  ): RequestSpan;
+  /** Sends what is left. Never rejects. */
+  close(): Promise<void>;
+}
+
+export interface RequestSpan {
+  /** 32 hexadecimal digits, for logs. */
+  readonly traceId: string;
+  /** A part of the request that is behind it: how long it took. `endedMsAgo` tells how long ago it ended. */
+  stage(name: string, ms: number, endedMsAgo: number): void;
+  /** Called once. `failed`: through a fault of the server. */
+  end(attributes: Readonly<Record<string, string | number>>, failed: boolean): void;
+}

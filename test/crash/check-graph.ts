@@ -71,11 +71,13 @@ function checkCounters({ jobs, topics }: CrashStatus, truth: Truth): void {
   for (const { event, counters } of jobs) {
     const of = (name: string): readonly number[] => counters[name] ?? [];
     for (const [partition, received] of of("received").entries()) {
-      const known = ["filtered", "deduplicated", "quarantined", "mapped"].map((name) => of(name)[partition]!);
+      const known = ["expired", "filtered", "deduplicated", "quarantined", "mapped"].map(
+        (name) => of(name)[partition]!,
+      );
       deepStrictEqual(
         received,
         sum(known),
-        `${event}/${partition}: received = filtered + deduplicated + quarantined + mapped`,
+        `${event}/${partition}: received = expired + filtered + deduplicated + quarantined + mapped`,
       );
     }
     deepStrictEqual(

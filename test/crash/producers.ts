@@ -8,7 +8,7 @@ export class Truth {
   readonly views: View[] = [];
   readonly ended: Ended[] = [];
   /** What the job of views must have counted. */
-  readonly counts = { received: 0, filtered: 0, deduplicated: 0, quarantined: 0, mapped: 0 };
+  readonly counts = { received: 0, expired: 0, filtered: 0, deduplicated: 0, quarantined: 0, mapped: 0 };
   /** Records that the gateway put aside. */
   gatewayQuarantined = 0;
 }

@@ -128,3 +128,31 @@ async function jobsAhead(): Promise<number> {
   const { jobs } = await small.line.control.status();
   return jobs[0]!.lagRecords;
 }
+
+test("events that retention removed before their job came to them are counted as expired", async () => {
+  const hits = event("hit", {
+    key: "key",
+    time: "at",
+    partitions: 2,
+    retention: { time: "1m" },
+    fields: { id: t.string(), key: t.string(), at: t.timestamp() },
+  });
+  const thing = node("thing", { hits: t.counter() });
+  const graph = defineGraph("small", { jobs: [job(hits).emit((e) => [thing.upsert(e.key, { hits: count(1) })])] });
+  small = await SmallLine.open(graph, { "jobs.paused": "hit" });
+  for (let i = 0; i < 3; i++) await small.send("hit", hit(`early ${i}`));
+  const [bounds] = await small.line.log.bounds("events.hit");
+  await small.time.pass(3_600_000);
+  await small.send("hit", hit("late"));
+  await small.time.pass(600_000);
+  expect(await small.line.log.bounds("events.hit")).not.toContainEqual(bounds);
+  small.settings = {};
+  await small.restart();
+  await small.send("hit", hit("last"));
+  await small.caughtUp();
+  const { jobs } = await small.line.control.status();
+  const { received, expired, mapped } = jobs[0]!.counters;
+  expect(received).toEqual([5, 0]);
+  expect(expired![0]).toBeGreaterThanOrEqual(3);
+  expect(received![0]).toBe(expired![0]! + mapped![0]!);
+});

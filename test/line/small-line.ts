@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { EmbeddedSettings } from "../../src/compose/settings.ts";
 import { seededRandom } from "../../src/core/random.ts";
 import type { Graph } from "../../src/index.ts";
 import { openEmbeddedLog } from "../../src/log/embedded/log.ts";
@@ -18,6 +19,8 @@ import { type Line, openLine } from "./embedded-line.ts";
 export class SmallLine {
   readonly time = new VirtualTime(Date.parse("2026-11-21T12:00:00Z"), seededRandom(1));
   readonly faults = new Faults(seededRandom(2));
+  /** From the next start on. */
+  settings: Partial<EmbeddedSettings> = {};
   line!: Line;
   #graph: Graph;
   #process!: ProcessTime;
@@ -34,9 +37,10 @@ export class SmallLine {
     this.#disk.fault = this.faults.disk;
   }
 
-  static async open(graph: Graph): Promise<SmallLine> {
+  static async open(graph: Graph, settings: Partial<EmbeddedSettings> = {}): Promise<SmallLine> {
     const folder = await mkdtemp(join(tmpdir(), "rdg-small-"));
     const small = new SmallLine(graph, folder, await openEmbeddedRegistry({ folder }));
+    small.settings = settings;
     await small.#open();
     return small;
   }
@@ -103,6 +107,7 @@ export class SmallLine {
         clock: time,
         timers: time,
         turns: time,
+        settings: this.settings,
       });
     };
     this.line = await this.time.until(time.hold(opening()), "opening");

@@ -37,6 +37,7 @@ export class EventProcessor {
     const { bytes, starts } = frame.values;
     const { schemaId: ownId, window } = this.#options;
     const { partition } = frame;
+    if (frame.firstOffset > consumed + 1) this.#countExpired(partition, frame.firstOffset - consumed - 1);
     let i = first;
     for (; i < frame.count; i++) {
       const offset = offsetOf(frame, i);
@@ -104,6 +105,12 @@ export class EventProcessor {
     const record = this.#converted(frame, i);
     if (record === undefined) return malformedRecord;
     return this.#run(frame.partition, record, 0, record.length, frame.timestampMs);
+  }
+
+  /** Offsets of event topics have no gaps but where retention has removed what no job had come to yet. */
+  #countExpired(partition: number, count: number): void {
+    this.counts.received[partition]! += count;
+    this.counts.expired[partition]! += count;
   }
 
   #count(result: number, frame: RecordFrame, i: number, offset: number): void {

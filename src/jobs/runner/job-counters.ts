@@ -2,11 +2,13 @@
 import type { JobCounters } from "../../log/port.ts";
 
 /**
- * received = filtered + deduplicated + quarantined + mapped; emitted = merged + published.
+ * received = expired + filtered + deduplicated + quarantined + mapped: every event of the topic up to the committed position. `expired` ones were removed by the topic's
+ * retention before the job came to them. emitted = merged + published.
  * `skipped` counts updates that were not emitted because an id was absent or empty. `merged` and `published` are of the job as a whole (partition 0).
  */
 export const counterNames = [
   "received",
+  "expired",
   "filtered",
   "deduplicated",
   "quarantined",
