@@ -1,5 +1,6 @@
 // Hot path of queries: one branch in one direction. Reads adjacency from the store, evaluates what the store does not, keeps within limits and budgets,
 // and says of every record how far it came. Work per edge is on columns; objects exist per record and per batch only.
+import { RdgError } from "../core/errors.ts";
 import type { GraphModel } from "../model/definition.ts";
 import type { Filter, PropertyValue } from "../model/filter.ts";
 import type { TruncationCause } from "../model/traversal.ts";
@@ -11,6 +12,7 @@ import type {
   StoreCapabilities,
   StoreReader,
 } from "../store/port.ts";
+import { lateCode } from "./concurrency/adaptive-limit.ts";
 import type { EdgeRows } from "./edge-rows.ts";
 import { type FilterTypes, type Predicate, collectProperties, compileFilter, filterTypes } from "./filter.ts";
 import { type Spending, weigh } from "./spending.ts";
@@ -26,7 +28,9 @@ export interface WalkRecord {
 /** How a record's walk ended. Without a cursor, an unfinished walk cannot be continued. */
 export type WalkEnd =
   | { readonly done: true }
-  | { readonly done: false; readonly cause: TruncationCause; readonly at: "fresh" | AdjacencyCursor | undefined };
+  | { readonly done: false; readonly cause: TruncationCause; readonly at: WalkPlace };
+
+type WalkPlace = "fresh" | AdjacencyCursor | undefined;
 
 export const walkDone: WalkEnd = { done: true };
 
@@ -101,6 +105,27 @@ export class Walk {
     rows: EdgeRows,
     ended: (record: WalkRecord, end: WalkEnd) => void,
   ): Promise<number> {
+    const { spending } = this;
+    let [walked, before] = [0, rows.count];
+    try {
+      return await this.readInStore(records, rows, (record, end) => {
+        ended(record, end);
+        [walked, before] = [walked + 1, rows.count];
+      });
+    } catch (error) {
+      if (!isLate(error)) throw error;
+      spending.beLate();
+      const record = records[walked]!;
+      ended(record, this.cut("deadline", rows.count > before ? this.cursorBehind(rows) : (record.after ?? "fresh")));
+      return walked + 1;
+    }
+  }
+
+  private async readInStore(
+    records: readonly WalkRecord[],
+    rows: EdgeRows,
+    ended: (record: WalkRecord, end: WalkEnd) => void,
+  ): Promise<number> {
     const { spending, hop } = this;
     let before = rows.count;
     for await (const batch of this.adjacency(records, hop.limit)) {
@@ -124,16 +149,27 @@ export class Walk {
 
   /** One record whose edges are filtered here. */
   private async runFiltered(record: WalkRecord, rows: EdgeRows): Promise<WalkEnd> {
+    const reached: { at: WalkPlace } = { at: record.after ?? "fresh" };
+    try {
+      return await this.readFiltered(record, rows, reached);
+    } catch (error) {
+      if (!isLate(error)) throw error;
+      this.spending.beLate();
+      return this.cut("deadline", reached.at);
+    }
+  }
+
+  /** `reached` goes along: behind the last batch that was done with. */
+  private async readFiltered(record: WalkRecord, rows: EdgeRows, reached: { at: WalkPlace }): Promise<WalkEnd> {
     const { spending, hop } = this;
     let room = hop.limit;
-    let at: "fresh" | AdjacencyCursor | undefined = record.after ?? "fresh";
     for await (const batch of this.adjacency([record], 0x7fffffff)) {
       const nodes = this.nodeSelect.length > 0 || this.hop.nodeFilter ? await this.neighbours(batch) : undefined;
       const accepts = this.acceptor(batch, nodes);
       for (let i = 0; i < batch.count; i++) {
         if (!accepts(i)) continue;
         if (room === 0 || spending.edgesLeft === 0) {
-          return this.cut(room === 0 ? "limit" : "budget_edges", i > 0 ? this.cursorAt(batch, i) : at);
+          return this.cut(room === 0 ? "limit" : "budget_edges", i > 0 ? this.cursorAt(batch, i) : reached.at);
         }
         this.take(batch, i, i + 1, record, rows, 0);
         room--;
@@ -142,10 +178,10 @@ export class Walk {
       const pause = spending.tick(this.signal);
       if (pause) await pause;
       if (batch.end === "complete") return walkDone;
-      if (batch.count > 0) at = this.cursorAt(batch, batch.count);
-      if (batch.end !== undefined) return this.cut(batch.end, batch.cursor ?? at);
+      if (batch.count > 0) reached.at = this.cursorAt(batch, batch.count);
+      if (batch.end !== undefined) return this.cut(batch.end, batch.cursor ?? reached.at);
       const exhausted = spending.exhausted;
-      if (exhausted !== undefined && exhausted !== "budget_edges") return this.cut(exhausted, at);
+      if (exhausted !== undefined && exhausted !== "budget_edges") return this.cut(exhausted, reached.at);
     }
     return walkDone;
   }
@@ -183,7 +219,7 @@ export class Walk {
     for (const column of this.weighed) this.spending.bytesLeft -= weigh(batch.properties[column]!, from, to);
   }
 
-  private cut(cause: TruncationCause, at: "fresh" | AdjacencyCursor | undefined): WalkEnd {
+  private cut(cause: TruncationCause, at: WalkPlace): WalkEnd {
     return { done: false, cause, at: at === "fresh" || this.hop.order === "latest" ? at : undefined };
   }
 
@@ -193,6 +229,16 @@ export class Walk {
     return {
       lastSeenMs: batch.lastSeenMs[row - 1]!,
       neighbour: this.reader.id(this.hop.neighbourType, batch.neighbours[row - 1]!),
+    };
+  }
+
+  /** Behind the last row. */
+  private cursorBehind(rows: EdgeRows): AdjacencyCursor | undefined {
+    if (this.hop.order !== "latest") return undefined;
+    const row = rows.count - 1;
+    return {
+      lastSeenMs: rows.lastSeenMs[row]!,
+      neighbour: this.reader.id(this.hop.neighbourType, rows.neighbours[row]!),
     };
   }
 
@@ -220,6 +266,11 @@ export class Walk {
       return filter(lookup);
     };
   }
+}
+
+/** Whether the store was given up because the deadline has passed. */
+function isLate(error: unknown): boolean {
+  return error instanceof RdgError && error.code === lateCode;
 }
 
 /** The selected columns first, then those that only the filter needs. */

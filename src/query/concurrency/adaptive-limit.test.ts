@@ -151,7 +151,7 @@ describe("callers in line", () => {
     given.abort();
     await expect(gone).rejects.toMatchObject({ name: "AbortError" });
     story.time.advance(50);
-    await expect(late).rejects.toMatchObject({ kind: "unavailable", code: "store_late" });
+    await expect(late).rejects.toMatchObject({ kind: "unavailable", code: "deadline_exceeded" });
     expect([story.limit.figures.waiting, story.time.pendingTimers]).toEqual([1, 0]);
     end();
     (await next).end("fine", 1);
@@ -163,7 +163,9 @@ describe("callers in line", () => {
     for (let i = 0; i < 200; i++) void story.limit.enter({ signal: patient });
     const busy = { kind: "overloaded", code: "store_busy", retryAfterMs: 1_000 };
     await expect(story.limit.enter({ signal: patient })).rejects.toMatchObject(busy);
-    await expect(story.limit.enter({ signal: patient, deadlineMs: 0 })).rejects.toMatchObject({ code: "store_late" });
+    await expect(story.limit.enter({ signal: patient, deadlineMs: 0 })).rejects.toMatchObject({
+      code: "deadline_exceeded",
+    });
     expect(story.limit.figures).toMatchObject({ waiting: 200, refused: 2 });
   });
 

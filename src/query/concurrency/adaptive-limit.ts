@@ -221,4 +221,4 @@ export function lateError(what: string): RdgError {
   });
 }
 
-export const lateCode = "store_late";
+export const lateCode = "deadline_exceeded";

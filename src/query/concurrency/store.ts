@@ -32,6 +32,9 @@ export interface LimitedStoreOptions {
 /** What a call's time is compared by: it grows with so many nodes or edges. */
 const unit = 100;
 
+/** Of the time that is left when a reader is opened, what reads of adjacency may take: the nodes that they found have to be read, too. */
+const adjacencyShare = 0.8;
+
 /** A call that was given up holds its place until it ends, at most so long: a store that ignores the signal is not given more and more. */
 const writtenOffMs = 5_000;
 
@@ -89,9 +92,8 @@ class LimitedReader implements StoreReader {
   readonly #adjacency: AdaptiveLimit;
   readonly #clock: Clock;
   readonly #timers: Timers;
-  readonly #deadlineMs: number | undefined;
-  readonly #late = new AbortController();
-  readonly #cancelTimer: (() => void) | undefined;
+  readonly #deadline: Deadline;
+  readonly #adjacencyDeadline: Deadline;
 
   constructor(
     reader: StoreReader,
@@ -106,15 +108,15 @@ class LimitedReader implements StoreReader {
     this.#adjacency = adjacency;
     this.#clock = clock;
     this.#timers = timers;
-    this.#deadlineMs = deadlineMs;
-    if (deadlineMs !== undefined) {
-      const beLate = (): void => this.#late.abort(lateError("reads of the store"));
-      this.#cancelTimer = timers.after(Math.max(0, deadlineMs - clock.monotonicMs()), beLate);
-    }
+    const leftMs = deadlineMs === undefined ? Infinity : Math.max(0, deadlineMs - clock.monotonicMs());
+    this.#deadline = new Deadline(clock, timers, leftMs, nodes.name);
+    this.#adjacencyDeadline = new Deadline(clock, timers, leftMs * adjacencyShare, adjacency.name);
   }
 
   find(type: number, ids: readonly string[], signal: AbortSignal): Promise<Int32Array> {
-    return this.#call(this.#nodes, signal, ids.length, (either) => this.#reader.find(type, ids, either));
+    return this.#call(this.#nodes, this.#deadline, signal, ids.length, (either) =>
+      this.#reader.find(type, ids, either),
+    );
   }
 
   id(type: number, reference: number): string {
@@ -123,22 +125,27 @@ class LimitedReader implements StoreReader {
 
   nodes(request: NodesRequest, signal: AbortSignal): Promise<NodeRows> {
     const { length } = request.references;
-    return this.#call(this.#nodes, signal, length, (either) => this.#reader.nodes(request, either));
+    return this.#call(this.#nodes, this.#deadline, signal, length, (either) => this.#reader.nodes(request, either));
   }
 
   edge(request: EdgeRequest, signal: AbortSignal): Promise<EdgeRow | undefined> {
-    return this.#call(this.#adjacency, signal, 1, (either) => this.#reader.edge(request, either));
+    return this.#call(this.#adjacency, this.#adjacencyDeadline, signal, 1, (either) =>
+      this.#reader.edge(request, either),
+    );
   }
 
   degrees(request: DegreesRequest, signal: AbortSignal): Promise<readonly Degree[]> {
     const { length } = request.references;
-    return this.#call(this.#adjacency, signal, length, (either) => this.#reader.degrees(request, either));
+    return this.#call(this.#adjacency, this.#adjacencyDeadline, signal, length, (either) =>
+      this.#reader.degrees(request, either),
+    );
   }
 
   /** Only the time in which the store is waited for counts as the call's. */
   async *adjacency(request: AdjacencyRequest, signal: AbortSignal): AsyncIterable<AdjacencyBatch> {
-    const either = AbortSignal.any([signal, this.#late.signal]);
-    const permit = await this.#adjacency.enter({ signal: either, deadlineMs: this.#deadlineMs });
+    const deadline = this.#adjacencyDeadline;
+    const either = AbortSignal.any([signal, deadline.signal]);
+    const permit = await this.#adjacency.enter({ signal: either, deadlineMs: deadline.atMs });
     const stream = this.#reader.adjacency(request, either)[Symbol.asyncIterator]();
     let [tookMs, batches] = [0, 0];
     let asked: Promise<unknown> = Promise.resolve();
@@ -156,7 +163,7 @@ class LimitedReader implements StoreReader {
         yield value;
       }
     } catch (error) {
-      outcome = this.#outcomeOf(error, signal);
+      outcome = outcomeOf(error, signal, deadline);
       tookMs += this.#clock.monotonicMs() - fromMs;
       throw error;
     } finally {
@@ -168,18 +175,20 @@ class LimitedReader implements StoreReader {
   }
 
   close(): void {
-    this.#cancelTimer?.();
+    this.#deadline.cancel();
+    this.#adjacencyDeadline.cancel();
     this.#reader.close();
   }
 
   async #call<T>(
     limit: AdaptiveLimit,
+    deadline: Deadline,
     signal: AbortSignal,
     elements: number,
     call: (either: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const either = AbortSignal.any([signal, this.#late.signal]);
-    const permit = await limit.enter({ signal: either, deadlineMs: this.#deadlineMs });
+    const either = AbortSignal.any([signal, deadline.signal]);
+    const permit = await limit.enter({ signal: either, deadlineMs: deadline.atMs });
     const fromMs = this.#clock.monotonicMs();
     const units = Math.max(1, elements / unit);
     const answer = call(either);
@@ -188,7 +197,7 @@ class LimitedReader implements StoreReader {
       permit.end("fine", this.#clock.monotonicMs() - fromMs, units);
       return answered;
     } catch (error) {
-      const outcome = this.#outcomeOf(error, signal);
+      const outcome = outcomeOf(error, signal, deadline);
       this.#endWith(answer.then(ignore, ignore), permit, outcome, this.#clock.monotonicMs() - fromMs, units);
       throw error;
     }
@@ -202,14 +211,35 @@ class LimitedReader implements StoreReader {
       permit.end(outcome, tookMs, units);
     });
   }
+}
 
-  /** Of what a call threw: whether it says that the store has too much to do. */
-  #outcomeOf(error: unknown, signal: AbortSignal): CallOutcome {
-    if (signal.aborted) return "ignored";
-    if (this.#late.signal.aborted) return "late";
-    if (!(error instanceof RdgError)) return "failed";
-    return ["unavailable", "overloaded", "internal"].includes(error.kind) ? "failed" : "ignored";
+/** A moment at which calls are given up. */
+class Deadline {
+  /** Monotonic. */
+  readonly atMs: number;
+  readonly #late = new AbortController();
+  readonly #cancel: (() => void) | undefined;
+
+  constructor(clock: Clock, timers: Timers, leftMs: number, what: string) {
+    this.atMs = clock.monotonicMs() + leftMs;
+    if (leftMs < Infinity) this.#cancel = timers.after(leftMs, () => this.#late.abort(lateError(what)));
   }
+
+  get signal(): AbortSignal {
+    return this.#late.signal;
+  }
+
+  cancel(): void {
+    this.#cancel?.();
+  }
+}
+
+/** Of what a call threw: whether it says that the store has too much to do. */
+function outcomeOf(error: unknown, signal: AbortSignal, deadline: Deadline): CallOutcome {
+  if (signal.aborted) return "ignored";
+  if (deadline.signal.aborted) return "late";
+  if (!(error instanceof RdgError)) return "failed";
+  return ["unavailable", "overloaded", "internal"].includes(error.kind) ? "failed" : "ignored";
 }
 
 function ignore(): void {}

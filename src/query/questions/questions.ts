@@ -75,11 +75,13 @@ export class StoreQuestions implements Questions {
     const planned = plan(json, scope);
     const terms = readTerms(json, scope);
     if (terms.waitFor.length > 0) await waitFor(terms.waitFor, terms.timeoutMs, signal);
-    return slots.run(() => this.#look(terms, startedMs, signal, charge, (looking) => find(planned, looking)), signal);
+    const leftMs = Math.max(0, startedMs + terms.timeoutMs - clock.monotonicMs());
+    const look = () => this.#look(terms, startedMs, signal, charge, (looking) => find(planned, looking));
+    return slots.run(look, signal, leftMs);
   }
 
   async #look<Found extends object>(
-    { timeoutMs, scannedMax, cache }: Terms,
+    { timeoutMs, scannedMax, cache, waitFor }: Terms,
     startedMs: number,
     signal: AbortSignal,
     charge: QueryContext["charge"],
@@ -90,7 +92,9 @@ export class StoreQuestions implements Questions {
     const spending = new Spending(budget, clock, turns, startedMs);
     // Read before the rest of the store is: the answer has seen at least this.
     const { inputs } = await store.applied();
-    const reader = store.reader({ deadlineMs: startedMs + timeoutMs, ...(cache === undefined ? {} : { cache }) });
+    const current = waitFor.length > 0;
+    const deadlineMs = startedMs + timeoutMs;
+    const reader = store.reader({ deadlineMs, current, ...(cache === undefined ? {} : { cache }) });
     try {
       const found = await find({ model, reader, capabilities: store.capabilities, spending, signal });
       return { ...found, asOf: inputs.map(formatPosition) };
