@@ -19,8 +19,8 @@ export interface Restored {
   readonly applied: Applied;
   /** Number of the newest checkpoint in the folder, whether used or not; 0 when there is none. */
   readonly newest: number;
-  /** Whether the folder had a checkpoint of this graph. */
-  readonly found: boolean;
+  /** Number of the checkpoint that was used; 0 when none was. Those between it and the newest are unusable. */
+  readonly used: number;
 }
 
 /**
@@ -45,7 +45,7 @@ export async function restore(
         notice(otherLayout(join(folder, manifestName(number))));
         return { ...empty(model), newest };
       }
-      return { ...(await readGraph(folder, manifest, model)), newest, found: true };
+      return { ...(await readGraph(folder, manifest, model)), newest, used: number };
     } catch (error) {
       if (!(error instanceof RdgError) || error.code !== "checkpoint_damaged") throw error;
       notice(error);
@@ -56,10 +56,10 @@ export async function restore(
   return { ...empty(model), newest };
 }
 
-function empty(model: GraphModel): { graph: Graph; applied: Applied; found: false } {
+function empty(model: GraphModel): { graph: Graph; applied: Applied; used: 0 } {
   const graph = new Graph(model);
   graph.create();
-  return { graph, applied: new Applied(), found: false };
+  return { graph, applied: new Applied(), used: 0 };
 }
 
 /** Numbers of checkpoints that have a manifest, newest first. Files of unfinished ones are deleted. */

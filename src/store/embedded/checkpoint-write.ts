@@ -74,7 +74,6 @@ export async function writeCheckpoint(
   } finally {
     release(waiting.length);
   }
-  await deleteOlder(folder);
 }
 
 async function writePages(
@@ -147,10 +146,14 @@ async function writeManifest(folder: string, manifest: Manifest): Promise<void> 
   }
 }
 
-/** Deletes all but the newest complete checkpoints. Manifests go first: without one, pages are nothing. */
-async function deleteOlder(folder: string): Promise<void> {
+/** Deletes all but the newest usable checkpoints, once there are enough of them. Manifests go first: without one, pages are nothing. */
+export async function deleteOlder(folder: string, isUsable: (number: number) => boolean): Promise<void> {
   const names = (await readdir(folder)).sort();
   const complete = names.flatMap((name) => (name.endsWith(".json") ? (numberIn(name) ?? []) : []));
-  const oldest = complete.at(-keptCheckpoints) ?? 0;
-  for (const name of names) if ((numberIn(name) ?? Infinity) < oldest) await unlink(join(folder, name));
+  const kept = complete.filter(isUsable).slice(-keptCheckpoints);
+  if (kept.length < keptCheckpoints) return;
+  for (const name of names) {
+    const number = numberIn(name);
+    if (number !== undefined && !kept.includes(number)) await unlink(join(folder, name));
+  }
 }

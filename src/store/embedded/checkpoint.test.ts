@@ -179,6 +179,12 @@ test("a damaged checkpoint is named and passed over for the one before, and refu
   const restarted = await openAt(path);
   expect(await stateOf(restarted)).toEqual(states[2]);
   expect(notices).toMatchObject([{ code: "checkpoint_damaged", place: join(path, pagesName(3)) }]);
+  // The damaged one is none of the two that are kept.
+  await restarted.apply(bigFrames[2]!);
+  await restarted.checkpoint();
+  const kept = [2, 4].flatMap((number) => [manifestName(number), pagesName(number)]);
+  expect((await readdir(path)).sort()).toEqual(kept.sort());
+  await flipByte(join(path, pagesName(4)), 40_000);
   await flipByte(join(path, manifestName(2)), 300);
   await expect(openAt(path)).rejects.toMatchObject({
     kind: "corrupt",

@@ -2,7 +2,7 @@
 import { type RdgError, RdgError as Failure } from "../../core/errors.ts";
 import type { Turns } from "../../core/turns.ts";
 import type { Applied, AppliedState } from "./applied.ts";
-import { type Capture, capture, writeCheckpoint } from "./checkpoint-write.ts";
+import { type Capture, capture, deleteOlder, writeCheckpoint } from "./checkpoint-write.ts";
 import type { Graph } from "./graph.ts";
 import type { RetiredNodes } from "./retired-nodes.ts";
 
@@ -18,9 +18,10 @@ export interface CheckpointerOptions {
   readonly debtMaxBytes: number;
   /** Bytes of copied pages at which applying waits for the checkpoint. Default: an eighth of what the graph takes, at least 32 MB. */
   readonly copiedMaxBytes: number | undefined;
-  /** Number and positions of the newest checkpoint in the folder. */
+  /** Number of the newest checkpoint in the folder, and of the one that was used, with its positions; those between are unusable. */
   readonly newest: number;
-  readonly newestApplied: AppliedState | undefined;
+  readonly used: number;
+  readonly usedApplied: AppliedState | undefined;
   readonly notice: (error: RdgError) => void;
   /** Runs work while nothing else changes the graph. */
   readonly alone: <T>(work: () => Promise<T>) => Promise<T>;
@@ -42,7 +43,7 @@ export class Checkpointer {
     this.#options = options;
     this.#number = options.newest;
     this.#dueAtBytes = options.debtMaxBytes;
-    this.#kept = options.newestApplied === undefined ? [] : [options.newestApplied];
+    this.#kept = options.usedApplied === undefined ? [] : [options.usedApplied];
   }
 
   /** The offset per source that a restart continues behind, should it have to take the older of the kept checkpoints. */
@@ -104,6 +105,7 @@ export class Checkpointer {
       this.#progress = [];
       for (const resolve of waiting) resolve();
     });
+    await deleteOlder(folder, (each) => each <= this.#options.used || each > this.#options.newest);
     this.#debtBytes -= debtBytes;
     this.#dueAtBytes = this.#options.debtMaxBytes;
     this.#kept = [...this.#kept.slice(-1), captured!.state.applied];

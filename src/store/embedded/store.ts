@@ -71,7 +71,7 @@ export class EmbeddedStore implements Store {
   #work: Promise<unknown> = Promise.resolve();
 
   constructor({ folder, restored, clock, timers, turns, settings, notice }: EmbeddedStoreParts) {
-    const { graph, applied, newest, found } = restored;
+    const { graph, applied, newest, used } = restored;
     this.#graph = graph;
     this.#applied = applied;
     this.#clock = clock;
@@ -90,7 +90,8 @@ export class EmbeddedStore implements Store {
       alone,
       debtMaxBytes: settings.checkpointDebtMaxBytes,
       copiedMaxBytes: settings.checkpointCopiesMaxBytes,
-      newestApplied: found ? applied.state() : undefined,
+      used,
+      usedApplied: used > 0 ? applied.state() : undefined,
     });
     const intervalMs = settings.purgeIntervalMs ?? purgeIntervalMs;
     this.#purger = new Purger({ graph, applied, retired, clock, timers, turns, intervalMs, alone });
