@@ -1,5 +1,5 @@
-// Runs a traversal plan on a store, breadth first: per level one deduplicated frontier, its edges, then its nodes. Yields each level when it is known, and walks
-// no further until it is asked for the next. Knows the store port only.
+// Runs a traversal plan on a store, breadth first: per level one deduplicated frontier, its edges, then its nodes. Each level is walked when it is asked for.
+// Knows the store port only.
 import type { Clock } from "../core/clock.ts";
 import { RdgError } from "../core/errors.ts";
 import type { Turns } from "../core/turns.ts";
@@ -7,10 +7,10 @@ import type { GraphModel } from "../model/definition.ts";
 import type { NodeRows, Store, StoreReader } from "../store/port.ts";
 import type { HopContext } from "./hop.ts";
 import type { Level, LevelNodes, StepFigures, StepOutcome } from "./level.ts";
-import type { NodeEnrichment } from "./port.ts";
+import type { NodeEnrichment, QueryContext } from "./port.ts";
 import { Repetition, untilColumns } from "./repetition.ts";
 import { Spending, weigh } from "./spending.ts";
-import { type FrontierNodes, idsOf, walkStep } from "./step.ts";
+import { type FrontierNodes, type WalkedStep, idsOf, walkStep } from "./step.ts";
 import type { TraversalPlan } from "./traversal-plan.ts";
 
 /** Nodes of one request to the store. */
@@ -25,6 +25,8 @@ export interface Execution {
   readonly bytesMax: number;
   /** What the enrichments that were asked for have of nodes; missing where none was. */
   readonly enrich?: (type: number, ids: readonly string[]) => Promise<readonly NodeEnrichment[]>;
+  /** Told at the end how many edges were scanned. */
+  readonly charge?: QueryContext["charge"];
 }
 
 /** A level; behind the starts also how the step that led to it went. */
@@ -35,76 +37,88 @@ export interface WalkedLevel {
   readonly nodesMs: number;
 }
 
-/** `startedMs` (monotonic) is when the request came: its deadline counts from there. Leaving the iteration early closes the reader. */
-export async function* walkLevels(
-  plan: TraversalPlan,
-  execution: Execution,
-  startedMs: number,
-  signal: AbortSignal,
-): AsyncGenerator<WalkedLevel> {
-  const { model, store, clock, turns, bytesMax } = execution;
-  const { cache, budget, waitFor } = plan;
-  const deadlineMs = startedMs + budget.timeoutMs;
-  const reader = store.reader({ cache, deadlineMs, ...(waitFor.length > 0 ? { current: true } : {}) });
-  try {
-    const spending = new Spending(budget, clock, turns, startedMs, bytesMax);
-    const context: HopContext = { reader, capabilities: store.capabilities, model, spending, signal };
-    yield* new Levels(plan, execution, context).walk();
-  } finally {
-    reader.close();
-  }
+/** A step, how long it took, and what the cache had done before it. */
+interface TimedStep extends Pick<StepFigures, "edgesMs" | "scanned" | "cacheHits" | "cacheMisses"> {
+  readonly walked: WalkedStep;
 }
 
-class Levels {
+/** A traversal on its way through the store. Not a generator: levels are few, and what generators cost is more than what a small hop does. */
+export class LevelWalk {
   private readonly plan: TraversalPlan;
   private readonly execution: Execution;
   private readonly context: HopContext;
   private nodesMs = 0;
   private enrichMs = 0;
+  /** Step number `at` is walked from here; undefined before the starts were found. */
+  private frontier: readonly FrontierNodes[] | undefined;
+  private at = 0;
+  /** The step at hand, when it has been walked already: the first is, before it is known which starts exist. */
+  private ahead: TimedStep | undefined;
+  private repetition: Repetition | undefined;
 
-  constructor(plan: TraversalPlan, execution: Execution, context: HopContext) {
+  /** `startedMs` (monotonic) is when the request came: its deadline counts from there. Close it. */
+  constructor(plan: TraversalPlan, execution: Execution, startedMs: number, signal: AbortSignal) {
+    const { model, store, clock, turns, bytesMax } = execution;
+    const { cache, budget, waitFor } = plan;
+    const deadlineMs = startedMs + budget.timeoutMs;
+    const reader = store.reader({ cache, deadlineMs, ...(waitFor.length > 0 ? { current: true } : {}) });
+    const spending = new Spending(budget, clock, turns, startedMs, bytesMax);
     this.plan = plan;
     this.execution = execution;
-    this.context = context;
+    this.context = { reader, capabilities: store.capabilities, model, spending, signal };
   }
 
-  async *walk(): AsyncGenerator<WalkedLevel> {
+  close(): void {
+    this.context.reader.close();
+  }
+
+  /** The next level, walked now; undefined behind the last. */
+  async next(): Promise<WalkedLevel | undefined> {
     const { plan, context } = this;
-    const { clock } = this.execution;
-    const starts = await findStarts(plan, context.reader, context.signal);
-    if (plan.steps.length === 0) return yield this.levelOf(await this.startNodes(starts, undefined));
-    let frontier: readonly FrontierNodes[] = starts;
-    let repetition: Repetition | undefined;
-    for (const [i, step] of plan.steps.entries()) {
-      if (step.repetition !== undefined && (repetition === undefined || plan.steps[i - 1]!.isLast)) {
-        repetition = new Repetition(frontier, context);
-      }
-      const { scannedLeft } = context.spending;
-      const before = context.reader.cached;
-      const edgesFromMs = clock.monotonicMs();
-      const walked = await walkStep(context, step, frontier);
-      const edgesMs = clock.monotonicMs() - edgesFromMs;
-      if (i === 0) yield this.levelOf(await this.startNodes(starts, walked.found));
-      const nodes: LevelNodes[] = [];
-      for (const reached of walked.reached) {
-        const { select, until } = step.reached.find(({ type }) => type === reached.type)!;
-        nodes.push(await this.nodesOf(reached, select, untilColumns(until, select)));
-      }
-      const cached = context.reader.cached;
-      const figures: StepFigures = {
-        frontier: frontier.reduce((sum, { references }) => sum + references.length, 0),
-        scanned: scannedLeft - context.spending.scannedLeft,
-        returned: walked.edges.reduce((sum, { count }) => sum + count, 0),
-        cacheHits: (cached?.hits ?? 0) - (before?.hits ?? 0),
-        cacheMisses: (cached?.misses ?? 0) - (before?.misses ?? 0),
-        edgesMs,
-        nodesMs: this.nodesMs,
-        enrichMs: this.enrichMs,
-      };
-      yield this.levelOf(nodes, { edges: walked.edges, outcome: walked.outcome, figures });
-      if (step.repetition === undefined) frontier = walked.reached;
-      else frontier = repetition!.next(step, walked.reached, nodes);
+    if (this.frontier === undefined) {
+      this.frontier = await findStarts(plan, context.reader, context.signal);
+      this.ahead = await this.step();
+      return this.levelOf(await this.startNodes(this.frontier, this.ahead?.walked.found));
     }
+    const timed = this.ahead ?? (await this.step());
+    this.ahead = undefined;
+    if (timed === undefined) return undefined;
+    const { walked, ...rest } = timed;
+    const step = plan.steps[this.at++]!;
+    const nodes: LevelNodes[] = [];
+    for (const reached of walked.reached) {
+      const { select, until } = step.reached.find(({ type }) => type === reached.type)!;
+      nodes.push(await this.nodesOf(reached, select, untilColumns(until, select)));
+    }
+    const cached = context.reader.cached;
+    const figures: StepFigures = {
+      ...rest,
+      frontier: this.frontier.reduce((sum, { references }) => sum + references.length, 0),
+      returned: walked.edges.reduce((sum, { count }) => sum + count, 0),
+      cacheHits: (cached?.hits ?? 0) - rest.cacheHits,
+      cacheMisses: (cached?.misses ?? 0) - rest.cacheMisses,
+      nodesMs: this.nodesMs,
+      enrichMs: this.enrichMs,
+    };
+    this.frontier = this.repetition === undefined ? walked.reached : this.repetition.next(step, walked.reached, nodes);
+    return this.levelOf(nodes, { edges: walked.edges, outcome: walked.outcome, figures });
+  }
+
+  private async step(): Promise<TimedStep | undefined> {
+    const { plan, at, context, frontier } = this;
+    const step = plan.steps[at];
+    if (step === undefined) return undefined;
+    if (step.repetition === undefined) this.repetition = undefined;
+    else if (this.repetition === undefined || plan.steps[at - 1]!.isLast) {
+      this.repetition = new Repetition(frontier!, context);
+    }
+    const { clock } = this.execution;
+    const { scannedLeft } = context.spending;
+    const { hits: cacheHits = 0, misses: cacheMisses = 0 } = context.reader.cached ?? {};
+    const fromMs = clock.monotonicMs();
+    const walked = await walkStep(context, step, frontier!);
+    const edgesMs = clock.monotonicMs() - fromMs;
+    return { walked, edgesMs, scanned: scannedLeft - context.spending.scannedLeft, cacheHits, cacheMisses };
   }
 
   private levelOf(
