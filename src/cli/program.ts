@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { addAuditCommand } from "./audit.ts";
+import { addClientCommand } from "./client.ts";
 import { addConfigCommand } from "./config.ts";
 import { addDevCommand } from "./dev.ts";
 import { addInitCommand } from "./init.ts";
@@ -46,6 +47,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   addProduceCommand(program, finish);
   addTailCommand(program);
   addQueryCommand(program);
+  addClientCommand(program);
   addSchemaCommand(program);
   addPlanCommand(program);
   addStatusCommand(program);

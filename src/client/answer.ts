@@ -1,7 +1,7 @@
 // Answers of traversals: levels of nodes, hops of edges, and what was cut.
 import type { AnyNode } from "../model/define/declaration.ts";
+import type { AnyEnrichment } from "../model/define/enrichment.ts";
 import type { EnrichmentAnswer, Explanation, TraversalTimings, TruncationCause } from "../model/traversal.ts";
-import type { AnyEnrichment } from "./enrichments.ts";
 import type { NodeRow, WalkedRow } from "./rows.ts";
 
 /** What the compiler knows of a hop: what it walks, what is selected of its edges, where it leads to. */

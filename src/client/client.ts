@@ -103,7 +103,7 @@ export function clientOver(transport: Transport, options: ConnectOptions, ports:
     producer: (event: EventDef<string, EventFields>, own: ProducerOptions = {}) =>
       new BatchingProducer(event, own, transport, ports),
     from: (node: AnyNode, ...ids: readonly string[]) =>
-      new TraversalSteps(asking, { ids, shape: { start: node, hops: [] }, hops: [], enrichments: [] }),
+      new TraversalSteps(asking, { ids, shape: { start: node, hops: [], enrichments: [] }, hops: [] }),
   };
   return client as unknown as Client;
 }

@@ -1,6 +1,7 @@
 // Elements of answers as rows: times become Dates, int64 bigint, bytes Uint8Array, by their declarations; without one, properties stay as they came.
 import { parseBase64 } from "../model/avro/json-values.ts";
 import type { AnyEdge, AnyNode } from "../model/define/declaration.ts";
+import type { AnyEnrichment } from "../model/define/enrichment.ts";
 import type { PropertyModel, ValueType } from "../model/definition.ts";
 import type { EdgeAnswer, JsonValue, NodeAnswer } from "../model/traversal.ts";
 
@@ -30,7 +31,11 @@ export interface AnyEdgeRow {
   readonly properties: Values;
 }
 
-export function nodeRow(node: NodeAnswer, declaration: AnyNode | undefined): AnyNodeRow {
+export function nodeRow(
+  node: NodeAnswer,
+  declaration: AnyNode | undefined,
+  enrichments: readonly AnyEnrichment[] = [],
+): AnyNodeRow {
   const { type, id, firstSeen, lastSeen, properties = {}, enriched } = node;
   const seen = firstSeen !== undefined && lastSeen !== undefined;
   return {
@@ -38,8 +43,18 @@ export function nodeRow(node: NodeAnswer, declaration: AnyNode | undefined): Any
     id,
     ...(seen && { firstSeen: new Date(firstSeen), lastSeen: new Date(lastSeen) }),
     properties: decodeProperties(properties, declaration?.model.properties),
-    ...(enriched && { enriched }),
+    ...(enrichments.length > 0 && { enriched: enrichedOf(type, enriched, enrichments) }),
   };
+}
+
+/** Of the enrichments that are about this type of nodes. */
+function enrichedOf(type: string, values: NodeAnswer["enriched"], enrichments: readonly AnyEnrichment[]): Values {
+  const entries = enrichments
+    .filter(({ on }) => on.name === type)
+    .map(
+      ({ name, model }) => [name, decode(values?.[name] ?? null, { kind: "record", fields: model.fields })] as const,
+    );
+  return Object.fromEntries(entries);
 }
 
 export function edgeRow(

@@ -1,5 +1,6 @@
 // An answer's levels by hop and repetition, as rows: an edge finds its nodes on the levels that its hop leads from and to.
 import type { AnyEdge, AnyNode } from "../model/define/declaration.ts";
+import type { AnyEnrichment } from "../model/define/enrichment.ts";
 import type { EdgeAnswer, HopAnswer, LevelAnswer, NodeAnswer } from "../model/traversal.ts";
 import { type AnyEdgeRow, type AnyNodeRow, edgeRow, nodeRow } from "./decode.ts";
 import type { EdgeOf } from "./reach.ts";
@@ -11,6 +12,7 @@ import type { Walk } from "./walked-edge.ts";
 export interface AnswerShape {
   readonly start: AnyNode;
   readonly hops: readonly HopShape[];
+  readonly enrichments: readonly AnyEnrichment[];
 }
 
 export interface HopShape {
@@ -27,14 +29,22 @@ export class Level {
   readonly repetition: number;
   readonly #answer: LevelAnswer;
   readonly #types: NodeTypes | undefined;
+  readonly #enrichments: readonly AnyEnrichment[];
   #nodes: ReadonlyMap<string, NodeAnswer> | undefined;
   readonly #rows = new Map<NodeAnswer, AnyNodeRow>();
 
-  constructor(hop: number, repetition: number, answer: LevelAnswer, types: NodeTypes | undefined) {
+  constructor(
+    hop: number,
+    repetition: number,
+    answer: LevelAnswer,
+    types: NodeTypes | undefined,
+    enrichments: readonly AnyEnrichment[] = [],
+  ) {
     this.hop = hop;
     this.repetition = repetition;
     this.#answer = answer;
     this.#types = types;
+    this.#enrichments = enrichments;
   }
 
   get edges(): NonNullable<LevelAnswer["edges"]> {
@@ -45,6 +55,11 @@ export class Level {
     return this.#answer.nodes.map((node) => this.#row(node, this.#types?.get(node.type)));
   }
 
+  /** The row of a node that the answer says nothing of. */
+  bare(type: string, id: string): AnyNodeRow {
+    return nodeRow({ type, id }, undefined, this.#enrichments);
+  }
+
   /** The row of a node, of this declaration where its type is known by an edge. */
   find(type: string, id: string, declaration: AnyNode | undefined): AnyNodeRow | undefined {
     this.#nodes ??= new Map(this.#answer.nodes.map((node) => [keyOf(node.type, node.id), node]));
@@ -53,10 +68,10 @@ export class Level {
   }
 
   #row(node: NodeAnswer, declaration: AnyNode | undefined): AnyNodeRow {
-    if (declaration === undefined) return untypedNode(node);
+    if (declaration === undefined) return untypedNode(node, this.#enrichments);
     const known = this.#rows.get(node);
     if (known !== undefined) return known;
-    const row = nodeRow(node, declaration);
+    const row = nodeRow(node, declaration, this.#enrichments);
     this.#rows.set(node, row);
     return row;
   }
@@ -80,8 +95,10 @@ export function levelsOf(
   });
 }
 
-function levelOf(hop: number, repetition: number, level: LevelAnswer, { start, hops }: AnswerShape): Level {
-  return new Level(hop, repetition, level, hop < 0 ? new Map([[start.name, start]]) : hops[hop]?.far);
+function levelOf(hop: number, repetition: number, level: LevelAnswer, shape: AnswerShape): Level {
+  const { start, hops, enrichments } = shape;
+  const types = hop < 0 ? new Map([[start.name, start]]) : hops[hop]?.far;
+  return new Level(hop, repetition, level, types, enrichments);
 }
 
 /** The rows of a level's edges. @param before the levels up to it, in order */
@@ -121,15 +138,15 @@ function endRow(levels: readonly Level[], declaration: AnyNode, id: string): Any
     const row = level.find(declaration.name, id, declaration);
     if (row !== undefined) return row;
   }
-  return { type: declaration.name, id, properties: {} };
+  return levels[0]!.bare(declaration.name, id);
 }
 
 /** What rows without a declaration were made of. */
 const untypedNodes = new WeakMap<object, NodeAnswer>();
 const untypedEdges = new WeakMap<object, { readonly edge: EdgeAnswer; readonly source: EdgeSource }>();
 
-function untypedNode(node: NodeAnswer): AnyNodeRow {
-  const row = nodeRow(node, undefined);
+function untypedNode(node: NodeAnswer, enrichments: readonly AnyEnrichment[]): AnyNodeRow {
+  const row = nodeRow(node, undefined, enrichments);
   untypedNodes.set(row, node);
   return row;
 }

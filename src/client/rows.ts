@@ -1,10 +1,11 @@
 // The types of rows: nodes and edges by their declarations, times as Dates, int64 as bigint, bytes as Uint8Array.
 import type { AnyEdge } from "../model/define/declaration.ts";
 import type { EdgeDef, NodeDef } from "../model/define/element.ts";
+import type { AnyEnrichment } from "../model/define/enrichment.ts";
 import type { Properties } from "../model/define/field.ts";
 import type { HopDirection, JsonValue } from "../model/traversal.ts";
 import type { EndId } from "./decode.ts";
-import type { AnyEnrichment, EnrichedBy } from "./enrichments.ts";
+import type { EnrichedBy } from "./enrichments.ts";
 import type { SelectingEdge } from "./walked-edge.ts";
 
 /** Where the declaration is not known: properties as JSON. */

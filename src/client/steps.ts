@@ -1,5 +1,6 @@
 // A traversal as it is built, hop by hop: each hop is typed by the edges that it is given, and knows nothing of the rest of the graph.
 import type { AnyEdge, AnyNode } from "../model/define/declaration.ts";
+import type { AnyEnrichment } from "../model/define/enrichment.ts";
 import type {
   BudgetRequest,
   Condition,
@@ -9,7 +10,6 @@ import type {
   TraverseRequest,
 } from "../model/traversal.ts";
 import type { Answer, AnyHop, HopNumber, HopOf, LastHop, RowsOf } from "./answer.ts";
-import type { AnyEnrichment } from "./enrichments.ts";
 import type { Anywhere, Either, FieldsOf, Incoming, Outgoing, Reached, SelectableOf } from "./reach.ts";
 import type { Bounds, Filter, RuleOptions } from "./rules.ts";
 

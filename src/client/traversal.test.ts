@@ -330,7 +330,7 @@ describe("the other questions", () => {
   });
 
   test("errors say what is wrong, and whether to try again", async () => {
-    const wrong = rdg.count(person, ["" as string], owns);
+    const wrong = rdg.count(person, [""], owns);
     await expect(wrong).rejects.toMatchObject({
       code: "bad_id",
       retryable: false,

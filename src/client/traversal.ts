@@ -1,3 +1,4 @@
+import type { AnyEnrichment } from "../model/define/enrichment.ts";
 // What is behind `Steps`: each step makes a new one, with the request so far and what its answer's rows are decoded by.
 import type {
   BudgetRequest,
@@ -10,7 +11,6 @@ import type {
   TraverseRequest,
 } from "../model/traversal.ts";
 import type { AnyEdgeRow } from "./decode.ts";
-import type { AnyEnrichment } from "./enrichments.ts";
 import { conditionOfCallback } from "./filter.ts";
 import type { AnswerShape, HopShape } from "./levels.ts";
 import { type ReadParts, rowPages } from "./row-pages.ts";
@@ -49,7 +49,6 @@ interface Built {
   readonly ids: readonly string[];
   readonly shape: AnswerShape;
   readonly hops: readonly HopRequest[];
-  readonly enrichments: readonly AnyEnrichment[];
 }
 
 export class TraversalSteps {
@@ -86,14 +85,14 @@ export class TraversalSteps {
   }
 
   enrich(...enrichments: readonly AnyEnrichment[]): TraversalSteps {
-    return new TraversalSteps(this.#asking, {
-      ...this.#built,
-      enrichments: [...new Set([...this.#built.enrichments, ...enrichments])],
-    });
+    const { shape } = this.#built;
+    const all = [...new Set([...shape.enrichments, ...enrichments])];
+    return new TraversalSteps(this.#asking, { ...this.#built, shape: { ...shape, enrichments: all } });
   }
 
   request(options: RunOptions = {}): TraverseRequest {
-    const { ids, shape, hops, enrichments } = this.#built;
+    const { ids, shape, hops } = this.#built;
+    const { enrichments } = shape;
     return {
       from: { type: shape.start.name, ids },
       hops,
@@ -153,7 +152,7 @@ export class TraversalSteps {
     const { shape, hops } = this.#built;
     return new TraversalSteps(this.#asking, {
       ...this.#built,
-      shape: { start: shape.start, hops: [...shape.hops, hop] },
+      shape: { ...shape, hops: [...shape.hops, hop] },
       hops: [...hops, request],
     });
   }

@@ -49,6 +49,17 @@ describe("a new folder of rdg init", () => {
     expect(json).toMatchObject({ complete: true, levels: [{}, {}, {}] });
   });
 
+  test("writes its definition for programs that do not share the source", async () => {
+    const out = join(folder, "client.ts");
+    const written = await runCli(["client", dev.url, "--out", out]);
+    expect(written).toMatchObject({ code: 0, out: "" });
+    const source = await readFile(out, "utf8");
+    expect(source).toContain(`written by \`rdg client ${dev.url}\``);
+    expect(source).toContain('export const viewed = edge("viewed", user, page, {');
+    expect((await runCli(["client", dev.url])).out).toBe(source);
+    expect((await runCli(["client", "http://127.0.0.1:1"])).code).toBe(4);
+  });
+
   test("a mistake in a query is shown with its place, and exits with 2", async () => {
     const { code, err } = await rdg("query", "(user {id: 'ada'})-[:veiwed]->(page)");
     expect(code).toBe(2);

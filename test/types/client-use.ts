@@ -1,4 +1,5 @@
 // What the typed client knows: hops by the edges they are given, rows by the declarations, numbers of hops by the path.
+import { enrichment, t } from "rdg";
 import { connect, inward, outward, rowAs, type RuleOrigin } from "rdg/client";
 import {
   account,
@@ -205,4 +206,24 @@ export async function ask(): Promise<void> {
   await rdg.nodes(title, ["t1"], { select: ["plays"] });
   // @ts-expect-error a pair has two ids
   await rdg.edges(watched, [["p1"]]);
+}
+
+const ratings = enrichment("ratings", {
+  on: title,
+  fields: { stars: t.int64(), by: t.string().optional() },
+  load: async () => new Map([["t1", { stars: 3 }]]),
+});
+
+export async function enriched(): Promise<void> {
+  const answer = await rdg.from(profile, "p1").out(watched).enrich(ratings).run();
+  const [row] = answer.edges(0);
+  if (row) {
+    assertType<Same<NonNullable<typeof row.to.enriched.ratings>["stars"], bigint>>();
+    assertType<Same<NonNullable<typeof row.to.enriched.ratings>["by"], string | undefined>>();
+    // @ts-expect-error it is about titles
+    void row.from.enriched.ratings;
+  }
+  const plain = await rdg.from(profile, "p1").out(watched).run();
+  // @ts-expect-error nothing was asked for
+  void plain.nodes[0]?.enriched;
 }
