@@ -9,6 +9,7 @@ import type { Graph } from "../index.ts";
 import { compileJob } from "../jobs/plan/compiler.ts";
 import { compileMapJob } from "../jobs/plan/map-job.ts";
 import { Backlog } from "../jobs/runner/backlog.ts";
+import { inFlightMax } from "../jobs/runner/job-attempt.ts";
 import { JobRunner } from "../jobs/runner/job-runner.ts";
 import { openSideInputs, type SideInputs } from "../jobs/runner/side-inputs.ts";
 import { openEmbeddedLog, type EmbeddedLog } from "../log/embedded/log.ts";
@@ -98,7 +99,7 @@ export async function assemblePipeline(
     clock,
     settings: { bodyBytesMax: settings["gateway.body"], inFlightBytesMax: settings["gateway.inFlight"] },
   });
-  const backlog = new Backlog(backlogMax);
+  const backlog = new Backlog(backlogMax, model.jobs.length * inFlightMax);
   const runners: JobRunner[] = [];
   const sideInputs = openSideInputs({
     model,

@@ -37,8 +37,8 @@ export interface JobParts {
   readonly downstream: Downstream;
 }
 
-/** Transactions that may be under way at once. */
-const inFlightMax = 4;
+/** Transactions of a job that may be under way at once. */
+export const inFlightMax = 4;
 
 export class JobAttempt {
   counts: Counts;
