@@ -4,7 +4,7 @@ import type { PropertyValue } from "../model/filter.ts";
 import type { EdgeRow, NodeRows } from "../store/port.ts";
 import { JsonWriter, jsonBytes } from "./json-writer.ts";
 import type { Level, LevelEdges, LevelNodes } from "./level.ts";
-import type { EndPart } from "./port.ts";
+import type { EdgesPart, EndPart, TraversalPart } from "./port.ts";
 
 const comma = 0x2c;
 const close = 0x7d;
@@ -44,6 +44,22 @@ export class AnswerEncoder {
     this.writer.reset();
     this.edges[type]!.edge(from, to, row, select);
     return this.writer.finish();
+  }
+
+  /** A part as one line: `{"level":1,"nodes":[...]}`, `{"level":1,"edges":[...]}` or `{"end":{...}}`. */
+  line(part: TraversalPart): Uint8Array {
+    const { writer } = this;
+    writer.reset();
+    if (part.kind === "end") {
+      const { kind: _, ...end } = part;
+      writer.raw(`{"end":${JSON.stringify(end)}}\n`);
+    } else {
+      writer.raw(`{"level":${part.level},"${part.kind}":[`);
+      if (part.kind === "nodes") this.nodes[part.type]!.nodes(part, part.from, part.to);
+      else this.edges[part.edge]!.rows(part);
+      writer.raw("]}\n");
+    }
+    return writer.finish();
   }
 
   private level({ nodes, edges }: Level): void {
@@ -94,10 +110,11 @@ class ElementEncoder {
     });
   }
 
-  nodes({ ids, rows, select, enriched }: LevelNodes): void {
+  /** Rows [from, to). */
+  nodes({ ids, rows, select, enriched }: LevelNodes, from = 0, to = ids.length): void {
     const { writer } = this;
-    for (let i = 0; i < ids.length; i++) {
-      if (i > 0) writer.char(comma);
+    for (let i = from; i < to; i++) {
+      if (i > from) writer.char(comma);
       writer.put(this.opening);
       writer.put(idKey);
       writer.text(ids[i]!);
@@ -122,6 +139,16 @@ class ElementEncoder {
       this.ends(walkedBack ? target : origin, walkedBack ? origin : target);
       this.times(edges.firstSeenMs[i]!, edges.lastSeenMs[i]!);
       this.properties(edges.properties, i, branch.selectEdge);
+      this.writer.char(close);
+    }
+  }
+
+  rows({ from, to, fromIds, toIds, firstSeenMs, lastSeenMs, properties, select }: EdgesPart): void {
+    for (let i = from; i < to; i++) {
+      if (i > from) this.writer.char(comma);
+      this.ends(fromIds[i]!, toIds[i]!);
+      this.times(firstSeenMs[i]!, lastSeenMs[i]!);
+      this.properties(properties, i, select);
       this.writer.char(close);
     }
   }

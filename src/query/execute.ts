@@ -70,6 +70,7 @@ export class LevelWalk {
 
   close(): void {
     this.context.reader.close();
+    this.execution.charge?.(this.plan.budget.scannedMax - this.context.spending.scannedLeft);
   }
 
   /** The next level, walked now; undefined behind the last. */

@@ -12,6 +12,7 @@ import type {
   ShortestPathAnswer,
 } from "../model/questions.ts";
 import type { EnrichmentAnswer, Explanation, HopAnswer, JsonValue, TraversalTimings } from "../model/traversal.ts";
+import type { RequestSpan } from "../observe/port.ts";
 import type { NodeRows } from "../store/port.ts";
 
 /** Who asks, and until when. */
@@ -22,6 +23,10 @@ export interface QueryContext {
   readonly mayRead?: (typeName: string) => boolean;
   /** Told how many edges were scanned for the request, also when it failed midway. */
   readonly charge?: (scannedEdges: number) => void;
+  /** What the request is called in logs. */
+  readonly requestId?: string;
+  /** The span of the request, where it is traced. */
+  readonly span?: RequestSpan | undefined;
 }
 
 export interface Queries extends Questions {
@@ -32,8 +37,11 @@ export interface Queries extends Questions {
    * current level. Ending the iteration early gives everything back.
    */
   traverseParts(request: unknown, context: QueryContext): AsyncIterable<TraversalPart>;
+  /** These parts as lines of JSON: `{"level":0,"nodes":[...]}`, `{"level":1,"edges":[...]}` ..., and last `{"end":{...}}`; UTF-8, each with its line end. */
+  traverseLines(request: unknown, context: QueryContext): AsyncIterable<Uint8Array>;
   /** Asked as text: `{ query, ...members of a TraverseRequest but from and hops }`. */
   query(request: unknown, context: QueryContext): Promise<QueryAnswer>;
+  queryLines(request: unknown, context: QueryContext): AsyncIterable<Uint8Array>;
   /** A `NodeAnswer`; rejects with `not_found` when the node is not visible. */
   node(type: string, id: string, context: QueryContext): Promise<QueryAnswer>;
   /** An `EdgeAnswer`; rejects with `not_found` when the edge is not visible. */

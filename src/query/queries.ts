@@ -1,4 +1,5 @@
 // Queries over a store: plan, wait for positions, walk, encode. The stage's one implementation, over ports only.
+import { createSecretKey } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
 import { RdgError } from "../core/errors.ts";
 import { Slots } from "../core/slots.ts";
@@ -18,7 +19,7 @@ import type { Enrichments } from "./enrichments.ts";
 import { JsonReader } from "./json-reader.ts";
 import type { Level } from "./level.ts";
 import { partsOf } from "./parts.ts";
-import type { Queries, QueryAnswer, QueryContext, TraversalPart } from "./port.ts";
+import type { Queries, QueryAnswer, QueryContext, Questions, TraversalPart } from "./port.ts";
 import { type WaitFor, requireApplied } from "./positions.ts";
 import { StoreQuestions } from "./questions/questions.ts";
 import { requireReadable } from "./request-hop.ts";
@@ -45,7 +46,9 @@ export interface QueriesOptions {
   readonly slots?: Slots;
   readonly enrichments?: Enrichments;
   /** Told of every traversal, for metrics. */
-  readonly observe?: (traversal: ObservedTraversal) => void;
+  readonly observe?: (traversal: ObservedTraversal, context: QueryContext) => void;
+  /** Told of every other question that was answered, and of how long it took. */
+  readonly observeQuestion?: (question: keyof Questions, ms: number, context: QueryContext) => void;
 }
 
 const textMembers = ["query", "defaults", "budget", "enrich", "cache", "explain", "waitFor", "timeoutMs"];
@@ -80,7 +83,7 @@ class StoreQueries implements Queries {
     this.scope = {
       execution: { model, store, clock, turns, bytesMax: this.limits.bytesMax },
       limits: this.limits,
-      continuationKey,
+      continuationKey: createSecretKey(continuationKey),
       waitFor,
       enrichments,
     };
@@ -101,17 +104,21 @@ class StoreQueries implements Queries {
     return whileAsked(context.signal, async () => {
       const run = this.begin(request, context);
       await run.wait();
-      return this.slots.run(() => this.whole(run), context.signal);
+      return this.slots.run(() => this.whole(run, context), context.signal, run.leftMs);
     });
   }
 
-  private async whole(run: TraversalRun): Promise<QueryAnswer> {
+  private async whole(run: TraversalRun, context: QueryContext): Promise<QueryAnswer> {
     const { clock, observe } = this.options;
     const levels: Level[] = [];
-    for await (const level of run.levels()) levels.push(level);
+    try {
+      for (let level = await run.next(); level !== undefined; level = await run.next()) levels.push(level);
+    } finally {
+      run.close();
+    }
     const encodeFromMs = clock.monotonicMs();
     const json = this.encoder.traversal(levels, () => run.end(clock.monotonicMs() - encodeFromMs));
-    observe?.(run.observed(clock.monotonicMs() - encodeFromMs, json.length));
+    observe?.(run.observed(clock.monotonicMs() - encodeFromMs, json.length), context);
     return { json };
   }
 
@@ -119,62 +126,88 @@ class StoreQueries implements Queries {
     const { signal } = context;
     const run = await whileAsked(signal, async () => this.begin(request, context));
     await whileAsked(signal, () => run.wait());
-    const levels = run.levels((work) => this.slots.run(work, signal));
+    const inSlot = (): Promise<Level | undefined> => this.slots.run(() => run.next(), signal, run.leftMs);
+    const next = (): Promise<Level | undefined> => whileAsked(signal, inSlot);
     try {
-      for (let number = 0; ; number++) {
-        const { value: level, done } = await whileAsked(signal, () => levels.next());
-        if (done === true) break;
-        yield* partsOf(number, level);
-      }
+      let number = 0;
+      for (let level = await next(); level !== undefined; level = await next()) yield* partsOf(number++, level);
     } finally {
-      await levels.return(undefined);
+      run.close();
     }
-    this.options.observe?.(run.observed(0, 0));
+    this.options.observe?.(run.observed(0, 0), context);
     yield run.end(0);
   }
 
-  private begin(request: unknown, { signal, mayRead }: QueryContext): TraversalRun {
+  async *traverseLines(request: unknown, context: QueryContext): AsyncGenerator<Uint8Array> {
+    for await (const part of this.traverseParts(request, context)) yield this.encoder.line(part);
+  }
+
+  private begin(request: unknown, { signal, mayRead, charge }: QueryContext): TraversalRun {
     const startedMs = this.options.clock.monotonicMs();
-    return new TraversalRun(this.plan(request, mayRead), this.scope, startedMs, signal);
+    const { scope } = this;
+    const charged = charge === undefined ? scope : { ...scope, execution: { ...scope.execution, charge } };
+    return new TraversalRun(this.plan(request, mayRead), charged, startedMs, signal);
   }
 
   private plan(request: unknown, mayRead: QueryContext["mayRead"]): TraversalPlan {
-    const { model, clock, continuationKey } = this.options;
+    const { model, clock } = this.options;
     const isContinued = typeof request === "object" && request !== null && Object.hasOwn(request, "continue");
     return isContinued
-      ? planContinuation(request, model, this.limits, continuationKey, mayRead)
+      ? planContinuation(request, model, this.limits, this.scope.continuationKey, mayRead)
       : planTraversal(request, model, this.limits, clock.now(), mayRead);
   }
 
   async query(request: unknown, context: QueryContext): Promise<QueryAnswer> {
-    const json = new JsonReader(request).object(textMembers);
-    const { query: _text, ...rest } = json.value as { readonly query: unknown };
-    const parsed = parseQuery(json.at("query").text("a query"), this.options.model);
+    const parsed = this.parse(request);
     try {
-      return await this.traverse({ ...parsed, ...rest }, context);
+      return await this.traverse(parsed, context);
     } catch (error) {
       throw retold(error);
     }
   }
 
+  async *queryLines(request: unknown, context: QueryContext): AsyncGenerator<Uint8Array> {
+    const parsed = this.parse(request);
+    try {
+      yield* this.traverseLines(parsed, context);
+    } catch (error) {
+      throw retold(error);
+    }
+  }
+
+  /** The request that the text means. */
+  private parse(request: unknown): object {
+    const json = new JsonReader(request).object(textMembers);
+    const { query: _text, ...rest } = json.value as { readonly query: unknown };
+    return { ...parseQuery(json.at("query").text("a query"), this.options.model), ...rest };
+  }
+
   nodes(request: unknown, context: QueryContext): Promise<NodesAnswer> {
-    return whileAsked(context.signal, () => this.questions.nodes(request, context));
+    return this.question("nodes", context, () => this.questions.nodes(request, context));
   }
 
   edges(request: unknown, context: QueryContext): Promise<EdgesAnswer> {
-    return whileAsked(context.signal, () => this.questions.edges(request, context));
+    return this.question("edges", context, () => this.questions.edges(request, context));
   }
 
   count(request: unknown, context: QueryContext): Promise<CountAnswer> {
-    return whileAsked(context.signal, () => this.questions.count(request, context));
+    return this.question("count", context, () => this.questions.count(request, context));
   }
 
   shortestPath(request: unknown, context: QueryContext): Promise<ShortestPathAnswer> {
-    return whileAsked(context.signal, () => this.questions.shortestPath(request, context));
+    return this.question("shortestPath", context, () => this.questions.shortestPath(request, context));
   }
 
   commonNeighbours(request: unknown, context: QueryContext): Promise<CommonNeighboursAnswer> {
-    return whileAsked(context.signal, () => this.questions.commonNeighbours(request, context));
+    return this.question("commonNeighbours", context, () => this.questions.commonNeighbours(request, context));
+  }
+
+  private async question<T>(name: keyof Questions, context: QueryContext, work: () => Promise<T>): Promise<T> {
+    const { clock, observeQuestion } = this.options;
+    const startedMs = clock.monotonicMs();
+    const answer = await whileAsked(context.signal, work);
+    observeQuestion?.(name, clock.monotonicMs() - startedMs, context);
+    return answer;
   }
 
   node(type: string, id: string, context: QueryContext): Promise<QueryAnswer> {
@@ -191,7 +224,7 @@ class StoreQueries implements Queries {
     requireReadable(new JsonReader(type, "/type"), type, mayRead);
     const select = model.nodes[index]!.properties.map((_, i) => i);
     readId(new JsonReader(id, "/id"));
-    const reader = store.reader();
+    const reader = store.reader({ deadlineMs: this.options.clock.monotonicMs() + this.limits.timeoutMsDefault });
     try {
       const references = await reader.find(index, [id], signal);
       const rows = references[0]! < 0 ? undefined : await reader.nodes({ type: index, references, select }, signal);
@@ -219,7 +252,7 @@ class StoreQueries implements Queries {
     const select = model.edges[index]!.properties.map((_, i) => i);
     readId(new JsonReader(from, "/from"));
     readId(new JsonReader(to, "/to"));
-    const reader = store.reader();
+    const reader = store.reader({ deadlineMs: this.options.clock.monotonicMs() + this.limits.timeoutMsDefault });
     try {
       const row = await reader.edge({ edge: index, from, to, select }, signal);
       if (row === undefined) {

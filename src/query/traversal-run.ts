@@ -1,11 +1,12 @@
-// One traversal on its way: waits for its positions, walks level by level in slots, and tells its end. What answers as a whole and in parts share.
+// One traversal on its way: waits for its positions, walks level by level, and tells its end. What answers as a whole and in parts share.
+import type { KeyObject } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
 import { RdgError } from "../core/errors.ts";
 import { type Position, formatPosition } from "../model/position.ts";
 import type { Explanation } from "../model/traversal.ts";
 import { type Continuation, continuationOf } from "./continuation.ts";
 import type { EnrichmentRun, Enrichments } from "./enrichments.ts";
-import { type Execution, type WalkedLevel, walkLevels } from "./execute.ts";
+import { type Execution, LevelWalk, type WalkedLevel } from "./execute.ts";
 import { explain } from "./explain.ts";
 import type { Level, StepOutcome } from "./level.ts";
 import { endOf } from "./parts.ts";
@@ -17,7 +18,7 @@ import type { TraversalLimits, TraversalPlan } from "./traversal-plan.ts";
 export interface TraversalScope {
   readonly execution: Execution;
   readonly limits: TraversalLimits;
-  readonly continuationKey: Uint8Array;
+  readonly continuationKey: KeyObject;
   readonly waitFor: WaitFor;
   readonly enrichments: Enrichments | undefined;
 }
@@ -26,6 +27,8 @@ export interface ObservedTraversal {
   readonly edges: number;
   readonly scanned: number;
   readonly complete: boolean;
+  /** Until the request was checked and planned; then until its positions were applied and it was its turn. */
+  readonly planMs: number;
   readonly waitMs: number;
   readonly traverseMs: number;
   /** Of the time above: reading nodes, and enriching them. */
@@ -45,6 +48,7 @@ export class TraversalRun {
   private readonly clock: Clock;
   private readonly startedMs: number;
   private readonly plannedMs: number;
+  private walk: LevelWalk | undefined;
   private walkFromMs: number;
   private walkMs = 0;
   private nodesMs = 0;
@@ -63,6 +67,11 @@ export class TraversalRun {
     this.enriching = this.openEnrichments();
   }
 
+  /** Until the deadline. */
+  get leftMs(): number {
+    return Math.max(0, this.startedMs + this.plan.budget.timeoutMs - this.clock.monotonicMs());
+  }
+
   private openEnrichments(): EnrichmentRun | undefined {
     const { enrich, budget, cache } = this.plan;
     if (enrich.length === 0) return undefined;
@@ -76,40 +85,36 @@ export class TraversalRun {
     return enrichments.open(enrich, { signal: this.signal, deadlineMs: this.startedMs + budget.timeoutMs, cache });
   }
 
-  /** One by one, when `wait` has resolved; each is walked when it is asked for, within what `slot` admits. */
-  async *levels(slot: <T>(work: () => Promise<T>) => Promise<T> = (work) => work()): AsyncGenerator<Level> {
-    if (this.plan.explain === "plan") return;
-    const { execution } = this.scope;
+  /** The next level, walked now, when `wait` has resolved; undefined behind the last. */
+  async next(): Promise<Level | undefined> {
+    if (this.plan.explain === "plan") return undefined;
+    const fromMs = this.clock.monotonicMs();
+    this.walk ??= await this.begin(fromMs);
+    const walked = await this.walk.next();
+    this.walkMs += this.clock.monotonicMs() - fromMs;
+    if (walked === undefined) return undefined;
+    if (walked.step) this.steps.push(walked.step);
+    this.nodesMs += walked.nodesMs;
+    return walked.level;
+  }
+
+  private async begin(nowMs: number): Promise<LevelWalk> {
     const { enriching } = this;
-    const levels = walkLevels(
+    const { execution } = this.scope;
+    this.walkFromMs = nowMs;
+    // Read before the store is: the answer has seen at least this.
+    this.inputs = (await execution.store.applied()).inputs;
+    return new LevelWalk(
       this.plan,
       enriching === undefined ? execution : { ...execution, enrich: (type, ids) => enriching.nodes(type, ids) },
       this.startedMs,
       this.signal,
     );
-    try {
-      for (let number = 0; ; number++) {
-        const walked = await slot(() => this.next(levels, number));
-        if (walked === undefined) return;
-        if (walked.step) this.steps.push(walked.step);
-        this.nodesMs += walked.nodesMs;
-        yield walked.level;
-      }
-    } finally {
-      await levels.return(undefined);
-    }
   }
 
-  private async next(levels: AsyncGenerator<WalkedLevel>, number: number): Promise<WalkedLevel | undefined> {
-    const fromMs = this.clock.monotonicMs();
-    if (number === 0) {
-      this.walkFromMs = fromMs;
-      // Read before the store is: the answer has seen at least this.
-      this.inputs = (await this.scope.execution.store.applied()).inputs;
-    }
-    const { value, done } = await levels.next();
-    this.walkMs += this.clock.monotonicMs() - fromMs;
-    return done === true ? undefined : value;
+  /** Gives back what the walk holds, also in its middle. */
+  close(): void {
+    this.walk?.close();
   }
 
   /** Until the positions that the request names are applied. */
@@ -159,7 +164,8 @@ export class TraversalRun {
       edges: sum("returned"),
       scanned: sum("scanned"),
       complete: this.steps.every(({ outcome }) => outcome.cause === undefined),
-      waitMs: this.walkFromMs - this.startedMs,
+      planMs: this.plannedMs - this.startedMs,
+      waitMs: this.walkFromMs - this.plannedMs,
       traverseMs: this.walkMs,
       nodesMs: this.nodesMs,
       enrichMs: sum("enrichMs"),

@@ -27,8 +27,12 @@ const rules: fc.Arbitrary<Rule> = fc
   })
   .map(present);
 
-function present<T extends object>(value: T): T {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as T;
+type Present<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
+};
+
+function present<T extends object>(value: T): Present<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Present<T>;
 }
 
 export const traversalDefaults: fc.Arbitrary<TraversalDefaults | undefined> = fc.option(
@@ -37,7 +41,7 @@ export const traversalDefaults: fc.Arbitrary<TraversalDefaults | undefined> = fc
       sinceMs: sometimes(fc.oneof(fc.constantFrom(3 * dayMs, 300 * dayMs), fc.constant("ever" as const))),
       limit: sometimes(fc.integer({ min: 1, max: 4 })),
     })
-    .map((defaults): TraversalDefaults => present(defaults) as TraversalDefaults),
+    .map(present),
   { nil: undefined },
 );
 
@@ -64,7 +68,7 @@ function edgesOf(model: GraphModel): fc.Arbitrary<HopRequest["edge"]> {
   const name = fc.constantFrom(...model.edges.map((edge) => edge.name));
   const rule = fc
     .tuple(name, sometimes(directions), rules, partsOf(model))
-    .map(([type, direction, own, parts]): EdgeRule => present({ type, direction, ...own, ...parts }) as EdgeRule);
+    .map(([type, direction, own, parts]): EdgeRule => present({ type, direction, ...own, ...parts }));
   return fc.oneof(
     name,
     { weight: 2, arbitrary: fc.constant("*") },
@@ -78,9 +82,8 @@ function hopsOf(model: GraphModel): fc.Arbitrary<HopRequest> {
     .map(present);
   return fc
     .tuple(edgesOf(model), sometimes(directions), rules, partsOf(model), sometimes(repeat))
-    .map(
-      ([edge, direction, rule, parts, repeated]) =>
-        present({ edge, direction, ...rule, ...parts, repeat: repeated }) as HopRequest,
+    .map(([edge, direction, rule, parts, repeated]) =>
+      present({ edge, direction, ...rule, ...parts, repeat: repeated }),
     );
 }
 
@@ -88,7 +91,7 @@ function hopsOf(model: GraphModel): fc.Arbitrary<HopRequest> {
 export function wideRequestsOf(model: GraphModel): fc.Arbitrary<TraverseRequest> {
   return fc
     .tuple(requestsOf(model), fc.array(hopsOf(model), { maxLength: 3 }), sometimes(rules))
-    .map(([{ from }, hops, defaults]) => present({ from, hops, defaults }) as TraverseRequest);
+    .map(([{ from }, hops, defaults]): TraverseRequest => present({ from, hops, defaults }));
 }
 
 /** The plan, or undefined where the request is refused for what the definition does not have. */

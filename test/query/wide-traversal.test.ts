@@ -193,7 +193,7 @@ describe("rules", () => {
             ["definition", definition],
             ["built-in", { limit: 300, order: "latest", since: "100d" }],
           ];
-          const said = <K extends keyof Rule>(member: K): readonly [string | undefined, Rule[K]] => {
+          const said = <K extends keyof Rule>(member: K): readonly [string | undefined, Rule[K] | undefined] => {
             const place = places.find(([, { [member]: value }]) => value !== undefined);
             return [place?.[0], place?.[1][member]];
           };
