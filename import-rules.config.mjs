@@ -2,7 +2,7 @@
 import { builtinModules } from "node:module";
 
 /** Folders `src/<stage>/<technology>/` that hold an adapter of the stage's port. A new technology is named here. */
-const technologies = "(embedded|kafka|confluent|cassandra|flink|iceberg|memory)";
+const technologies = "(embedded|kafka|confluent|cassandra|flink|iceberg|memory|opentelemetry)";
 const adapter = `^src/[^/]+/${technologies}/`;
 const port = "^src/[^/]+/port[.]ts$";
 /** The composition root, the entry points and what users import in their own tests stand above the stages. */
@@ -78,11 +78,18 @@ export default {
       to: { path: "^src/", pathNot: "^src/(client|model|core)/" },
     },
     {
+      name: "client-knows-no-grpc",
+      comment: "gRPC needs Node: it is an entry point of its own, rdg/client/grpc.",
+      severity: "error",
+      from: { path: "^src/client/", pathNot: ["^src/client/grpc/", test] },
+      to: { path: ["^src/client/grpc/", "^src/model/rpc/"] },
+    },
+    {
       name: "client-runs-in-browsers",
       comment:
         "Nothing that the client reaches may import a module of Node. `npx depcruise --config import-rules.config.mjs --include-only ^src/ src/client` draws the way.",
       severity: "error",
-      from: { path: "^src/client/", pathNot: test },
+      from: { path: "^src/client/", pathNot: ["^src/client/grpc/", test] },
       to: { path: `^(node:)?(${builtinModules.filter((name) => !name.startsWith("_")).join("|")})$`, reachable: true },
     },
     {

@@ -69,7 +69,19 @@ export async function measure(parts: MeasuredParts): Promise<Measures> {
 }
 
 function httpQueues({ bounds }: HttpServer, connections: number): QueueFill[] {
-  const { eventBodies, otherBodies, answers, events, eventBytes, queries, waiters, streams, proofs, others } = bounds;
+  const {
+    eventBodies,
+    otherBodies,
+    answers,
+    events,
+    eventBytes,
+    queries,
+    waiters,
+    queryStreams,
+    streams,
+    proofs,
+    others,
+  } = bounds;
   const bytes = (
     queue: string,
     { bytes: fill, bytesMax: max }: Pick<typeof answers, "bytes" | "bytesMax">,
@@ -94,6 +106,7 @@ function httpQueues({ bounds }: HttpServer, connections: number): QueueFill[] {
     bytes("http_events", eventBytes),
     requests("http_queries", queries),
     requests("http_waiting_queries", waiters),
+    requests("http_query_streams", queryStreams),
     { ...requests("http_topic_readers", streams), unit: "readers" },
     requests("http_proofs", proofs),
     requests("http_others", others),

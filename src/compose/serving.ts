@@ -11,8 +11,8 @@ import { systemTurns } from "../core/turns.ts";
 import { type Graph, version } from "../index.ts";
 import type { GraphModel } from "../model/definition.ts";
 import { formatPosition } from "../model/position.ts";
-import { registerMetrics, registerTraversalMetrics } from "../observe/metrics.ts";
-import type { Status, Verification } from "../observe/port.ts";
+import { registerMetrics } from "../observe/metrics.ts";
+import type { Status, Tracer, Verification } from "../observe/port.ts";
 import { registerServingMetrics } from "../observe/serving-metrics.ts";
 import { verifyAgainstLog } from "../observe/store-verification.ts";
 import { openTopic } from "../observe/topic-reader.ts";
@@ -31,10 +31,12 @@ import type { Logger } from "./logger.ts";
 import { measure } from "./measures.ts";
 import { connectionsAllowed } from "./open-files.ts";
 import type { PipelineParts } from "./pipeline.ts";
+import { type Phase, readinessOf } from "./readiness.ts";
 import { recordViews } from "./record-views.ts";
 import { type ServingFigures, servingFigures } from "./serving-figures.ts";
 import type { EmbeddedSettings } from "./settings.ts";
 import { typeTopicsOf } from "./topics.ts";
+import { watchQueries } from "./watched-queries.ts";
 
 export interface ServingOptions {
   readonly graph: Graph;
@@ -101,7 +103,7 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
     onFailure: options.onFailure,
   });
   const startedMs = clock.monotonicMs();
-  let ready = false;
+  let phase: Phase = "catching up";
   let grpcAddress: string | undefined;
   const verifyStore = (): Promise<Verification> =>
     feeder.still(() =>
@@ -125,7 +127,7 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
     return {
       graph: model.name,
       fingerprint: graph.fingerprint,
-      ready,
+      ready: phase === "serving",
       ...(grpcAddress === undefined ? {} : { grpc: grpcAddress }),
       ...(refusing === undefined ? {} : { refusing }),
       uptimeMs: clock.monotonicMs() - startedMs,
@@ -152,9 +154,10 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
     continuationKey: await continuationKey(settings.data),
     limits: { timeoutMsDefault: settings["serve.timeout"], timeoutMsMax: settings["serve.timeout"] },
     slots: traversals,
-    observe: registerTraversalMetrics(metrics),
+    ...watchQueries(metrics, logger, settings["serve.slow"]),
   });
   const connectionsMax = await connectionsAllowed();
+  const tracer = await openConfiguredTracer(settings, model.name, clock);
   const shared = {
     model,
     clock,
@@ -163,13 +166,14 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
     tls: access.tls,
     gateway: pipeline.gateway,
     queries,
-    readiness: () => (ready ? { ready } : { ready, reason: "The graph is catching up with the log." }),
+    readiness: () => readinessOf(phase, () => pipeline.control.status()),
     metrics,
-    onError: (error: unknown, request: { readonly method: string; readonly url: string }) =>
-      logger.error({ method: request.method, url: request.url }, describeError(error)),
+    onError: (error: unknown, request: { readonly method: string; readonly url: string; readonly id?: string }) =>
+      logger.error({ requestId: request.id, method: request.method, url: request.url }, describeError(error)),
   };
   const server = createServer({
     ...shared,
+    tracer,
     status,
     version,
     queryTimeoutMsMax: settings["serve.timeout"],
@@ -208,7 +212,7 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
     typeTopic: typeTopic!,
   };
   const serves = (): ServingFigures => servingFigures(served.figures(), enricher.figures);
-  registerMetrics(metrics, () => measure({ ...measured, ready, serves: serves() }));
+  registerMetrics(metrics, () => measure({ ...measured, ready: phase === "serving", serves: serves() }));
   registerServingMetrics(metrics, serves);
   return {
     async listen() {
@@ -223,12 +227,12 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
       );
       await feeder.start();
       await pipeline.control.start();
-      ready = true;
+      phase = "serving";
     },
     async closeServer() {
-      ready = false;
+      phase = "closing";
       await Promise.all([server.close(), grpc?.close()]);
-      await access.close();
+      await Promise.all([access.close(), tracer?.close()]);
     },
     async closeStore() {
       try {
@@ -295,6 +299,18 @@ export async function openScratch(
     await rm(folder, { recursive: true, force: true });
   };
   return store;
+}
+
+/** Nothing of OpenTelemetry is loaded where no collector is configured. */
+async function openConfiguredTracer(
+  settings: EmbeddedSettings,
+  graph: string,
+  clock: Clock,
+): Promise<Tracer | undefined> {
+  const endpoint = settings["otel.endpoint"];
+  if (endpoint === "") return undefined;
+  const { openTracer } = await import("../observe/opentelemetry/tracer.ts");
+  return openTracer({ endpoint, ratio: settings["otel.percent"] / 100, graph, version, clock });
 }
 
 async function topicStatus({ log }: PipelineParts, name: string): Promise<Status["topics"][number]> {

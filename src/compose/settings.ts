@@ -65,6 +65,22 @@ export const embeddedSettings = {
     min: 100_000,
     description: "Bytes of transactions after which the store writes a checkpoint; bounds the replay of a restart.",
   },
+  "serve.slow": {
+    kind: "duration",
+    default: 1_000,
+    description: "Queries that take longer are logged with their plan; 0 logs none.",
+  },
+  "otel.endpoint": {
+    kind: "text",
+    default: "",
+    description: "OpenTelemetry collector that gets spans of requests by OTLP/HTTP, such as http://127.0.0.1:4318.",
+  },
+  "otel.percent": {
+    kind: "integer",
+    default: 100,
+    max: 100,
+    description: "Share of requests that are traced, of those whose caller has not decided it.",
+  },
   "serve.timeout": { kind: "duration", default: 10_000, min: 1, description: "Longest time a traversal may take." },
   "serve.cache": {
     kind: "size",

@@ -169,6 +169,8 @@ const largeAnswers: Queries = {
   traverse: async () => ({ json: large }),
   query: async () => ({ json: large }),
   traverseParts: async function* () {},
+  traverseLines: async function* () {},
+  queryLines: async function* () {},
   node: async () => ({ json: large }),
   edge: async () => ({ json: large }),
   nodes: async () => ({ nodes: [], asOf: [] }),

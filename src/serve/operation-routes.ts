@@ -4,10 +4,11 @@ import type { Registry } from "prom-client";
 import type { GraphModel } from "../model/definition.ts";
 import { type Admission, admit } from "./guards.ts";
 
-/** `reason` says why not. */
+/** `reason` says why not; `warnings`, what is the matter although it is ready. */
 export interface Readiness {
   readonly ready: boolean;
   readonly reason?: string | undefined;
+  readonly warnings?: readonly string[];
 }
 
 export interface Operations {
@@ -26,9 +27,11 @@ export function operationRoutes(app: FastifyInstance, operations: Operations, ad
   app.get("/v1/definition", (_request, reply) => reply.type(jsonType).send(definition));
   app.get("/livez", (_request, reply) => reply.type("text/plain; charset=utf-8").send("ok\n"));
   app.get("/readyz", async (_request, reply) => {
-    const { ready, reason } = (await readiness?.()) ?? { ready: true };
-    reply.code(ready ? 200 : 503).type(jsonType);
-    return reply.send(JSON.stringify({ ready, reason }));
+    const found = (await readiness?.()) ?? { ready: true };
+    return reply
+      .code(found.ready ? 200 : 503)
+      .type(jsonType)
+      .send(JSON.stringify(found));
   });
   void app.register(async (scope) => figureRoutes(scope, operations, admission));
 }

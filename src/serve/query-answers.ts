@@ -6,6 +6,7 @@ import type { QueryAnswer, QueryContext } from "../query/port.ts";
 import { allowanceOf } from "./auth/guard.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { Admission } from "./guards.ts";
+import { spanOf } from "./request-spans.ts";
 
 export interface QueryBounds {
   readonly bytesMax: number;
@@ -39,8 +40,7 @@ export function answersQueries({ admission, waiting, answers }: QueryBounds): Qu
       if (!reply.raw.writableFinished) given.abort();
     });
     answers.expect(1);
-    const context: QueryContext = { signal: given.signal, ...allowanceOf(request) };
-    const { json } = await admitted.run(() => ask(context));
+    const { json } = await admitted.run(() => ask(contextOf(request, given.signal)));
     if (!given.signal.aborted) {
       const holding = answers.hold(() => reply.raw.destroy());
       reply.raw.once("close", () => holding.release());
@@ -57,11 +57,15 @@ export function answersQueries({ admission, waiting, answers }: QueryBounds): Qu
   };
 }
 
+export function contextOf(request: FastifyRequest, signal: AbortSignal): QueryContext {
+  return { signal, requestId: request.id, span: spanOf(request), ...allowanceOf(request) };
+}
+
 function waits(body: unknown): boolean {
   return typeof body === "object" && body !== null && "waitFor" in body;
 }
 
-function jsonOf({ body }: FastifyRequest): unknown {
+export function jsonOf({ body }: FastifyRequest): unknown {
   if (!Buffer.isBuffer(body)) {
     throw new RdgError("invalid", "unsupported_media_type", "A query is a JSON body.", {
       hint: "Send it with Content-Type: application/json.",

@@ -2,9 +2,10 @@
 import type { FastifyInstance } from "fastify";
 import type { Queries } from "../query/port.ts";
 import { takeBodies } from "./bodies.ts";
-import { type QueryBounds, answersQueries } from "./query-answers.ts";
+import { type QueryBounds, answersQueries, jsonOf } from "./query-answers.ts";
+import { type StreamBounds, streamLines, wantsLines } from "./streamed-answers.ts";
 
-export interface QueryRouteOptions extends QueryBounds {
+export interface QueryRouteOptions extends QueryBounds, StreamBounds {
   readonly queries: Queries;
 }
 
@@ -12,12 +13,16 @@ export function queryRoutes(app: FastifyInstance, options: QueryRouteOptions): v
   const { queries } = options;
   takeBodies(app, ["application/json"], options.bytesMax, options.bodies);
   const { answer, asked } = answersQueries(options);
-  app.post("/v1/traverse", async (request, reply) =>
-    asked(request, reply, (body, context) => queries.traverse(body, context)),
-  );
-  app.post("/v1/query", async (request, reply) =>
-    asked(request, reply, (body, context) => queries.query(body, context)),
-  );
+  app.post("/v1/traverse", async (request, reply) => {
+    if (!wantsLines(request)) return asked(request, reply, (body, context) => queries.traverse(body, context));
+    const body = jsonOf(request);
+    return streamLines(request, reply, (context) => queries.traverseLines(body, context), options);
+  });
+  app.post("/v1/query", async (request, reply) => {
+    if (!wantsLines(request)) return asked(request, reply, (body, context) => queries.query(body, context));
+    const body = jsonOf(request);
+    return streamLines(request, reply, (context) => queries.queryLines(body, context), options);
+  });
   app.get<{ Params: { type: string; id: string } }>("/v1/nodes/:type/:id", (request, reply) => {
     const { type, id } = request.params;
     return answer(request, reply, (context) => queries.node(type, id, context));

@@ -72,6 +72,8 @@ const echo: Queries = {
   traverse: async (request) => answerOf({ traverse: request }),
   query: async (request) => answerOf({ query: request }),
   traverseParts: async function* () {},
+  traverseLines: async function* () {},
+  queryLines: async function* () {},
   node: async (type, id) => answerOf([type, id]),
   edge: async (type, from, to) => answerOf([type, from, to]),
   nodes: async (request) => ({ nodes: [], asOf: [], asked: request }),

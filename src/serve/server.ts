@@ -6,6 +6,7 @@ import { didYouMean } from "../core/did-you-mean.ts";
 import { RdgError } from "../core/errors.ts";
 import type { Gateway } from "../gateway/port.ts";
 import type { GraphModel } from "../model/definition.ts";
+import type { Tracer } from "../observe/port.ts";
 import type { Queries } from "../query/port.ts";
 import { guardAccess } from "./auth/guard.ts";
 import { openAccess } from "./auth/open-access.ts";
@@ -26,7 +27,9 @@ import { type Readiness, operationRoutes } from "./operation-routes.ts";
 import { isOurFault, problemOf, problemType, retryAfterOf } from "./problems.ts";
 import { queryRoutes } from "./query-routes.ts";
 import { questionRoutes } from "./question-routes.ts";
+import { requestIds } from "./request-ids.ts";
 import { measureRequests } from "./request-metrics.ts";
+import { traceRequests } from "./request-spans.ts";
 import { type ServerSettings, defaultServerSettings } from "./settings.ts";
 
 const idleLookMs = 50;
@@ -47,6 +50,8 @@ export interface ServerBounds {
   readonly queries: Admission;
   readonly waiters: Admission;
   readonly streams: Admission;
+  /** Queries that are answered line by line. */
+  readonly queryStreams: Admission;
   /** Proofs of the store: each builds the graph anew. */
   readonly proofs: Admission;
   /** Status, metrics, registry. */
@@ -72,7 +77,12 @@ export interface ServerOptions {
   readonly queryTimeoutMsMax?: number;
   readonly routes?: readonly ServerRoutes[];
   /** Told of errors that are not the caller's. */
-  readonly onError?: (error: unknown, request: { readonly method: string; readonly url: string }) => void;
+  readonly onError?: (
+    error: unknown,
+    request: { readonly method: string; readonly url: string; readonly id: string },
+  ) => void;
+  /** Missing: requests are not traced. */
+  readonly tracer?: Tracer | undefined;
   readonly settings?: Partial<ServerSettings>;
 }
 
@@ -99,8 +109,9 @@ export function createServer(options: ServerOptions): HttpServer {
   app.addHook("onRoute", ({ method, url }) => {
     for (const each of [method].flat()) known.push({ method: each, pattern: url });
   });
-  app.addHook("onSend", (_request, reply, payload, done) => {
+  app.addHook("onSend", (request, reply, payload, done) => {
     reply.header("x-content-type-options", "nosniff").header("cache-control", "no-store");
+    reply.header("x-request-id", request.id);
     cutStalled(reply, settings.stallTimeoutMs);
     done(null, payload);
   });
@@ -118,6 +129,7 @@ export function createServer(options: ServerOptions): HttpServer {
     return sendProblem(reply, error);
   });
   app.setNotFoundHandler(notFound);
+  if (options.tracer) traceRequests(app, options.tracer);
   guardNames(app, settings);
   answerCors(app, settings.corsOrigins);
   if (options.metrics) measureRequests(app, options.metrics, options.clock);
@@ -134,7 +146,8 @@ export function createServer(options: ServerOptions): HttpServer {
   if (queries) {
     const own = { bytesMax: settings.queryBytesMax, bodies: bounds.otherBodies, answers: bounds.answers };
     const admissions = { admission: bounds.queries, waiting: bounds.waiters };
-    void app.register(async (scope) => queryRoutes(scope, { queries, ...own, ...admissions }));
+    const { queryStreams: streams } = bounds;
+    void app.register(async (scope) => queryRoutes(scope, { queries, streams, ...own, ...admissions }));
     void app.register(async (scope) => questionRoutes(scope, { questions: queries, ...own, ...admissions }));
   }
   void app.register(async (scope) => operationRoutes(scope, options, bounds.others));
@@ -172,6 +185,7 @@ function boundsOf(settings: ServerSettings, clock: Clock): ServerBounds {
     queries: new Admission("queries", settings.queriesInFlightMax),
     waiters: new Admission("queries that wait for positions", settings.waitersMax),
     streams: new Admission("readers of topics", settings.streamsMax),
+    queryStreams: new Admission("streamed answers", settings.queryStreamsMax),
     proofs: new Admission("proofs of the store", 1),
     others: new Admission("requests", settings.othersInFlightMax),
   };
@@ -199,6 +213,7 @@ function newApp(settings: ServerSettings, tls: Tls | undefined): FastifyInstance
   };
   const app = fastify({
     logger: false,
+    genReqId: requestIds(),
     bodyLimit: settings.queryBytesMax,
     requestTimeout: settings.requestTimeoutMs,
     keepAliveTimeout: 65_000,

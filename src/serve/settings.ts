@@ -31,6 +31,8 @@ export interface ServerSettings {
   readonly othersInFlightMax: number;
   /** Readers of topics at once. */
   readonly streamsMax: number;
+  /** Answers at once that are taken line by line. */
+  readonly queryStreamsMax: number;
   readonly connectionsMax: number;
   /** Who sends or takes for longer than this has to make room when a bound on bytes is reached. */
   readonly slowMs: number;
@@ -60,6 +62,7 @@ export const defaultServerSettings: ServerSettings = {
   answerBytesMax: 256_000_000,
   othersInFlightMax: 64,
   streamsMax: 32,
+  queryStreamsMax: 64,
   connectionsMax: 10_000,
   slowMs: 5_000,
   stallTimeoutMs: 30_000,

@@ -16,14 +16,12 @@ declare module "vitest" {
 
 const requirements = fileURLToPath(new URL("requirements.txt", import.meta.url));
 
-export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+let folder: string | undefined;
+
+export async function setup(project: TestProject): Promise<void> {
   const given = process.env["RDG_PYTHON"];
-  if (given !== undefined) {
-    project.provide("python", given);
-    return undefined;
-  }
-  const folder = await mkdtemp(join(tmpdir(), "rdg-python-"));
-  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  if (given !== undefined) return project.provide("python", given);
+  folder = await mkdtemp(join(tmpdir(), "rdg-python-"));
   try {
     await must("python3", ["-m", "venv", folder]);
     const python = join(folder, "bin", "python");
@@ -38,11 +36,14 @@ export default async function setup(project: TestProject): Promise<(() => Promis
       requirements,
     ]);
     project.provide("python", python);
-    return remove;
   } catch (error) {
-    await remove();
+    await teardown();
     throw error;
   }
+}
+
+export async function teardown(): Promise<void> {
+  if (folder !== undefined) await rm(folder, { recursive: true, force: true });
 }
 
 async function must(command: string, args: readonly string[]): Promise<void> {

@@ -23,7 +23,7 @@ const checks = [
 const timeoutMs = 400_000;
 vi.setConfig({ testTimeout: timeoutMs + 20_000 });
 
-let server: StreamingServer;
+let server: StreamingServer | undefined;
 let folder: string;
 
 beforeAll(async () => {
@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await server.stop();
+  await server?.stop();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -42,7 +42,7 @@ async function fuzz(options: readonly string[], configured = true): Promise<void
     "schemathesis.cli",
     ...(configured ? [`--config-file=${config}`] : []),
     "run",
-    `${server.url}/v1/openapi.json`,
+    `${server!.url}/v1/openapi.json`,
     "--no-color",
     "--seed=1",
     "--generation-database=none",

@@ -41,10 +41,10 @@ async function generate(url: string, events: number): Promise<void> {
   const { positions } = JSON.parse(stdout) as { positions: readonly string[] };
   const waitFor = positions.filter((position) => position.startsWith("events."));
   const body = JSON.stringify({ from: { type: "account", ids: ["none"] }, waitFor });
-  const answer = await fetch(`${url}/v1/traverse`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body,
-  });
-  if (!answer.ok) throw new Error(`The events are not in the graph: ${await answer.text()}`);
+  const headers = { "content-type": "application/json" };
+  for (;;) {
+    const answer = await fetch(`${url}/v1/traverse`, { method: "POST", headers, body });
+    if (answer.ok) return;
+    if (answer.status !== 504) throw new Error(`The events are not in the graph: ${await answer.text()}`);
+  }
 }

@@ -17,6 +17,8 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
+import type { Clock } from "../../core/clock.ts";
+import { RdgError } from "../../core/errors.ts";
 import type { RequestSpan, Tracer } from "../port.ts";
 
 export interface OpenTelemetryOptions {
@@ -26,6 +28,7 @@ export interface OpenTelemetryOptions {
   readonly ratio: number;
   readonly graph: string;
   readonly version: string;
+  readonly clock: Clock;
 }
 
 /** Spans that wait to be sent; more are dropped. */
@@ -40,13 +43,14 @@ const getter: TextMapGetter<Parent> = {
   get: (parent, name) => parent[name as keyof Parent],
 };
 
-export function openTracer({ endpoint, ratio, graph, version }: OpenTelemetryOptions): Tracer {
+export function openTracer({ endpoint, ratio, graph, version, clock }: OpenTelemetryOptions): Tracer {
+  const url = urlOf(endpoint);
   const provider = new TracerProvider({
     resource: resourceFromAttributes({ "service.name": "rdg", "service.version": version, "rdg.graph": graph }),
     sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) }),
     spanProcessors: [
       new BatchSpanProcessor({
-        exporter: new OTLPTraceExporter({ url: new URL("/v1/traces", endpoint).href, timeoutMillis: timeoutMs }),
+        exporter: new OTLPTraceExporter({ url: url, timeoutMillis: timeoutMs }),
         maxQueueSize: queueMax,
         scheduledDelayMillis: sendEveryMs,
         exportTimeoutMillis: timeoutMs,
@@ -58,26 +62,37 @@ export function openTracer({ endpoint, ratio, graph, version }: OpenTelemetryOpt
   return {
     request(name, parent) {
       const context = propagator.extract(ROOT_CONTEXT, parent, getter);
-      return new OtelSpan(tracer, tracer.startSpan(name, { kind: SpanKind.SERVER }, context));
+      return new OtelSpan(tracer, clock, tracer.startSpan(name, { kind: SpanKind.SERVER }, context));
     },
     close: () => provider.shutdown().catch(() => undefined),
   };
 }
 
+/** @throws RdgError invalid, `bad_setting` */
+function urlOf(endpoint: string): string {
+  const url = URL.parse(endpoint);
+  if (url !== null && (url.protocol === "http:" || url.protocol === "https:")) return new URL("/v1/traces", url).href;
+  throw new RdgError("invalid", "bad_setting", `Setting "otel.endpoint" is ${JSON.stringify(endpoint)}.`, {
+    hint: "Give the collector's address, such as http://127.0.0.1:4318.",
+  });
+}
+
 class OtelSpan implements RequestSpan {
   readonly traceId: string;
   readonly #tracer: OtelTracer;
+  readonly #clock: Clock;
   readonly #span: Span;
 
-  constructor(tracer: OtelTracer, span: Span) {
+  constructor(tracer: OtelTracer, clock: Clock, span: Span) {
     this.#tracer = tracer;
+    this.#clock = clock;
     this.#span = span;
     this.traceId = span.spanContext().traceId;
   }
 
   stage(name: string, ms: number, endedMsAgo: number): void {
     if (!this.#span.isRecording()) return;
-    const endMs = Date.now() - endedMsAgo;
+    const endMs = this.#clock.now() - endedMsAgo;
     const context = trace.setSpan(ROOT_CONTEXT, this.#span);
     this.#tracer.startSpan(name, { startTime: endMs - ms }, context).end(endMs);
   }

@@ -23,7 +23,7 @@ const bound: JsonSchema = {
 const shared = { tag: "Operations", problems: [] } as const;
 
 export const serverSchemas: Components = {
-  Readiness: answered({ ready: flag, reason: text }, ["reason"]),
+  Readiness: answered({ ready: flag, reason: text, warnings: listOf(text) }, ["reason", "warnings"]),
   TopicRecord: answered({ topic: text, partition: count, offset: count, receivedAt: text, key: text, value: {} }, [
     "key",
   ]),
