@@ -68,17 +68,18 @@ export class CheckedAccess implements Access {
 
   enter(credentials: Credentials, need: Need, operation: Operation): Principal | Promise<Principal> {
     if (need.scope === "open") return unknownPrincipal;
+    const refused = (error: unknown): unknown => this.#refused(error, undefined, credentials, need, operation);
     let principal: Principal | Promise<Principal>;
     try {
       principal = this.#authenticate(credentials);
-      if (!(principal instanceof Promise)) return this.#admit(principal, credentials, need, operation);
     } catch (error) {
-      throw this.#refused(error, undefined, credentials, need, operation);
+      throw refused(error);
     }
+    if (!(principal instanceof Promise)) return this.#admit(principal, credentials, need, operation);
     return principal.then(
       (known) => this.#admit(known, credentials, need, operation),
       (error: unknown) => {
-        throw this.#refused(error, undefined, credentials, need, operation);
+        throw refused(error);
       },
     );
   }

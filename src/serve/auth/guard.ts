@@ -117,7 +117,7 @@ function certificateOf(socket: Socket): ClientCertificate | undefined {
 function reportEnd(reply: FastifyReply, access: Access, principal: Principal, operation: Operation): void {
   reply.raw.once("close", () => {
     const { statusCode } = reply;
-    const isWhole = reply.raw.writableFinished;
+    const isWhole = reply.raw.writableEnded;
     access.ended(principal, operation, { ok: isWhole && statusCode < 400, status: isWhole ? statusCode : "cut_off" });
   });
 }
