@@ -1,12 +1,12 @@
 // The typed client against the real server, queries and a naive store: what it sends, and what rows it makes of answers.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { at, bought, knows, owns, peopleServer, person, thing } from "../../test/client/people.ts";
+import { type PeopleServer, at, bought, knows, owns, peopleServer, person, thing } from "../../test/client/people.ts";
 import { RdgError } from "../core/errors.ts";
 import type { Gateway, ProduceRequest } from "../gateway/port.ts";
-import type { HttpServer } from "../serve/server.ts";
-import { type Client, connect } from "./client.ts";
+import type { Client } from "./client.ts";
+import { connect } from "./grpc/index.ts";
 
-let server: HttpServer;
+let server: PeopleServer;
 let rdg: Client;
 const produced: ProduceRequest[] = [];
 const gateway: Gateway = {
@@ -22,11 +22,16 @@ const gateway: Gateway = {
 
 beforeAll(async () => {
   server = await peopleServer(gateway);
-  rdg = connect((await server.listen()).url);
 });
 afterAll(() => server.close());
 
-describe("the client", () => {
+describe.each(["http", "grpc"] as const)("the client over %s", (transport) => {
+  beforeAll(() => {
+    produced.length = 0;
+    rdg = connect(server[transport]);
+  });
+  afterAll(() => rdg.close());
+
   test("answers rows of the declared types, with the nodes at both ends", async () => {
     const answer = await rdg.from(person, "ann").out(knows).out(owns).run();
     expect(answer.complete).toBe(true);
@@ -154,8 +159,12 @@ describe("the client", () => {
 
   test("raises the server's errors, and says when nobody answers", async () => {
     const wrong = rdg.from(person, "").run();
-    await expect(wrong).rejects.toMatchObject({ kind: "invalid", code: "bad_id", place: "/from/ids/0" });
-    const nobody = connect("http://127.0.0.1:1", { retries: 0 }).from(person, "ann").run();
+    await expect(wrong).rejects.toMatchObject({
+      kind: "invalid",
+      code: "bad_id",
+      place: transport === "grpc" ? "start.ids[0]" : "/from/ids/0",
+    });
+    const nobody = connect(`${transport}://127.0.0.1:1`, { retries: 0 }).from(person, "ann").run();
     await expect(nobody).rejects.toMatchObject({ kind: "unavailable", code: "no_answer" });
   });
 });

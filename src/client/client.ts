@@ -1,4 +1,5 @@
 // `connect`: events in and questions out, typed by the declarations that the graph is defined with.
+import { RdgError } from "../core/errors.ts";
 import { randomId } from "../core/random.ts";
 import type { AnyNode } from "../model/define/declaration.ts";
 import type { NodeDef } from "../model/define/element.ts";
@@ -54,6 +55,9 @@ export interface Client extends Questions {
     event: EventDef<N, F>,
     options?: ProducerOptions,
   ): EventProducer<InputValue<F>>;
+  /** Gives connections back, where the transport keeps any: gRPC. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
   /** Starts a traversal at these nodes. */
   from<N extends string, F extends PropertyFields>(
     node: NodeDef<N, F>,
@@ -70,6 +74,12 @@ export interface Client extends Questions {
  *     for (const { to, lastSeen } of answer.edges(1)) console.log(to.properties.name, lastSeen);
  */
 export function connect(url: string, options: ConnectOptions = {}): Client {
+  if (/^grpcs?:/.test(url)) {
+    throw new RdgError("invalid", "grpc_elsewhere", "This entry point speaks HTTP, as browsers do.", {
+      place: url,
+      hint: 'In Node: import { connect } from "rdg/client/grpc".',
+    });
+  }
   const { token, headers } = options;
   const fetch: Fetch = options.fetch ?? ((address, init) => globalThis.fetch(address, init));
   return clientOver(new HttpTransport({ url, fetch, token, headers }), options, systemPorts);
@@ -94,8 +104,11 @@ export function clientOver(transport: Transport, options: ConnectOptions, ports:
     const bounds = { timeoutMs, retries: idempotencyKey === undefined ? 0 : retries, signal: own.signal };
     return call((ended) => transport.produce(request, ended), bounds, ports);
   };
+  const close = async (): Promise<void> => transport.close();
   const client = {
     ...questionsOver(ask),
+    close,
+    [Symbol.asyncDispose]: close,
     produce(event: { readonly name: string }, first: unknown, ...more: readonly unknown[]): Promise<Produced> {
       if (!Array.isArray(first)) return produce(event, [first, ...more], {});
       return produce(event, first, (more[0] as ProduceOptions | undefined) ?? {});

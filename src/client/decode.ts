@@ -89,7 +89,7 @@ export function decode(value: JsonValue, type: ValueType): unknown {
   if (value === null) return null;
   switch (type.kind) {
     case "int64":
-      return BigInt(value as string);
+      return BigInt(value as string | number);
     case "timestamp":
       return new Date(value as string);
     case "bytes":

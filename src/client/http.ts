@@ -16,6 +16,10 @@ export interface HttpOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
+export async function tokenOf(token: Token | undefined): Promise<string | undefined> {
+  return typeof token === "function" ? token() : token;
+}
+
 const json = "application/json";
 const ndjson = "application/x-ndjson";
 
@@ -95,7 +99,7 @@ export class HttpTransport implements Transport {
 
   async #headersWith(own: Readonly<Record<string, string>>): Promise<Record<string, string>> {
     const { token, headers } = this.#options;
-    const current = typeof token === "function" ? await token() : token;
+    const current = await tokenOf(token);
     return { ...headers, ...(current !== undefined && { authorization: `Bearer ${current}` }), ...own };
   }
 

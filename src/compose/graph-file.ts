@@ -45,6 +45,7 @@ function resolvePackageToThisCopy(): void {
   const entries: Readonly<Record<string, string>> = {
     rdg: new URL(`../index${extension}`, import.meta.url).href,
     "rdg/client": new URL(`../client/index${extension}`, import.meta.url).href,
+    "rdg/client/grpc": new URL(`../client/grpc/index${extension}`, import.meta.url).href,
     "rdg/testing": new URL(`../testing/index${extension}`, import.meta.url).href,
   };
   registerHooks({

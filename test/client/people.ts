@@ -2,14 +2,17 @@
 import { systemClock, systemTimers } from "../../src/core/clock.ts";
 import type { Gateway } from "../../src/gateway/port.ts";
 import { edge, node } from "../../src/model/define/element.ts";
+import { enrichment } from "../../src/model/define/enrichment.ts";
 import { event } from "../../src/model/define/event.ts";
 import { t } from "../../src/model/define/field.ts";
 import type { GraphModel } from "../../src/model/definition.ts";
 import { batchOfElements } from "../../src/model/update/batch-of-elements.ts";
 import type { Update } from "../../src/model/update/element.ts";
 import { graphOf } from "../../src/model/update/oracle.ts";
+import { Enricher } from "../../src/query/enrichment/enricher.ts";
 import { createQueries } from "../../src/query/queries.ts";
-import { createServer, type HttpServer } from "../../src/serve/server.ts";
+import { createGrpcServer } from "../../src/serve/grpc/server.ts";
+import { createServer } from "../../src/serve/server.ts";
 import { referenceStore } from "../../src/testing/reference-store.ts";
 
 export const person = node("person", {
@@ -22,6 +25,11 @@ export const thing = node("thing", { size: t.int64(), raw: t.bytes(), name: t.st
 export const knows = edge("knows", person, person, { properties: { since: t.int32(), firstSeen: t.boolean() } });
 export const owns = edge("owns", person, thing, { properties: { count: t.counter(), since: t.int64() } });
 export const likes = edge("likes", person, thing, { properties: { stars: t.int32(), count: t.counter() } });
+export const rating = enrichment("rating", {
+  on: thing,
+  fields: { stars: t.int64(), at: t.timestamp().optional() },
+  load: async (ids) => new Map(ids.filter((id) => id === "car").map((id) => [id, { stars: 5n, at: new Date(0) }])),
+});
 export const bought = event("bought", {
   key: "who",
   time: "at",
@@ -75,13 +83,31 @@ const updates: readonly Update[] = [
   ),
 ];
 
-export async function peopleServer(gateway: Gateway): Promise<HttpServer> {
+/** The server over HTTP and gRPC. */
+export interface PeopleServer {
+  readonly http: string;
+  readonly grpc: string;
+  close(): Promise<void>;
+}
+
+export async function peopleServer(gateway: Gateway): Promise<PeopleServer> {
   const store = referenceStore({ model, clock: systemClock });
   const batch = batchOfElements(model, [...graphOf(model, updates).values()]);
   const frame = { source: "test", offset: 0, job: "test", timestampMs: 0, inputs: [], sizeBytes: 0 };
   await store.apply({ ...frame, updates: () => batch });
   const waitFor = async (): Promise<boolean> => true;
   const ports = { model, clock: systemClock, timers: systemTimers };
-  const queries = createQueries({ ...ports, store, waitFor, continuationKey: new Uint8Array(32) });
-  return createServer({ ...ports, gateway, queries, settings: { port: 0 } });
+  const enrichments = new Enricher({ ...ports, enrichments: [rating], notice: () => {} });
+  const queries = createQueries({ ...ports, store, waitFor, continuationKey: new Uint8Array(32), enrichments });
+  const server = createServer({ ...ports, gateway, queries, settings: { port: 0 } });
+  const grpc = createGrpcServer({ ...ports, gateway, queries, bounds: server.bounds, settings: { port: 0 } });
+  const { url } = await server.listen();
+  const { port } = await grpc.listen();
+  return {
+    http: url,
+    grpc: `grpc://127.0.0.1:${port}`,
+    async close() {
+      await Promise.all([server.close(), grpc.close()]);
+    },
+  };
 }

@@ -1,0 +1,31 @@
+// The public entry point `rdg/client/grpc`: the client of `rdg/client`, in Node, over gRPC where the address says so.
+import { readFileSync } from "node:fs";
+import { credentials } from "@grpc/grpc-js";
+import { systemPorts } from "../calls.ts";
+import { type Client, type ConnectOptions, clientOver, connect as connectHttp } from "../client.ts";
+import { GrpcTransport } from "./transport.ts";
+
+export * from "../index.ts";
+
+export interface GrpcConnectOptions extends ConnectOptions {
+  /** With `grpcs://`: files in PEM. The system's authorities when there is no `ca`; certificate and key for servers that ask for one. */
+  readonly tls?: { readonly ca?: string; readonly certificate?: string; readonly key?: string };
+}
+
+/**
+ * A client of the RDG at this address: `grpc://host:port`, `grpcs://host:port`, or as in `rdg/client`. Close it in the end.
+ *
+ *     import { connect } from "rdg/client/grpc";
+ *     await using rdg = connect("grpc://127.0.0.1:7401");
+ */
+export function connect(url: string, options: GrpcConnectOptions = {}): Client {
+  const { protocol, host } = new URL(url);
+  if (protocol !== "grpc:" && protocol !== "grpcs:") return connectHttp(url, options);
+  const { token, headers, tls = {} } = options;
+  const read = (path: string | undefined): Buffer | null => (path === undefined ? null : readFileSync(path));
+  const channel =
+    protocol === "grpc:"
+      ? credentials.createInsecure()
+      : credentials.createSsl(read(tls.ca), read(tls.key), read(tls.certificate));
+  return clientOver(new GrpcTransport({ address: host, credentials: channel, token, headers }), options, systemPorts);
+}
