@@ -77,13 +77,14 @@ async function degrees(
   const { edge, direction } = branch;
   for (let from = 0; from < nodes.length; from += degreesAtOnce) {
     const references = nodes.slice(from, from + degreesAtOnce);
-    if (spending.exhausted !== undefined) {
+    const found =
+      spending.exhausted === undefined
+        ? await inTime(looking, reader.degrees({ edge, direction, references, scanMax: degreeScanMax }, signal))
+        : undefined;
+    if (found === undefined) {
       for (const one of tally.slice(from)) one.exact = false;
       return;
     }
-    const asked = reader.degrees({ edge, direction, references, scanMax: degreeScanMax }, signal);
-    const found = await inTime(looking, asked);
-    if (found === undefined) continue;
     for (const [i, { count, exact }] of found.entries()) {
       const one = tally[from + i]!;
       if (!exact) await look(looking, branch, references.subarray(i, i + 1), [one], loopsOf !== undefined);

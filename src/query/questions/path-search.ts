@@ -37,6 +37,8 @@ interface Side {
   /** Numbers of the nodes at `depth`. */
   frontier: number[];
   depth: number;
+  /** Of the nodes one edge nearer to where the side began. */
+  cuts: readonly Cut[];
   /** The least depth of a node whose edges were not all looked at: nodes up to that depth are all known. */
   cutAt: number;
 }
@@ -66,7 +68,7 @@ export class PathSearch {
     const side = (number: 0 | 1, { type, reference }: PathEnds): Side => {
       const node = this.nodes.add(type, reference);
       this.nodes.setDepth(number, node, 0);
-      return { side: number, steps: new Steps(), frontier: [node], depth: 0, cutAt: Infinity };
+      return { side: number, steps: new Steps(), frontier: [node], depth: 0, cuts: [], cutAt: Infinity };
     };
     this.sides = [side(0, question.from), side(1, question.to)];
   }
@@ -139,10 +141,16 @@ export class PathSearch {
       }
     }
     if (this.stopped || cuts.length > 0) side.cutAt = Math.min(side.cutAt, side.depth);
-    if (!this.stopped && cuts.length > 0) await this.#probe(side, cuts, next);
     side.frontier = next;
     side.depth++;
+    side.cuts = cuts;
     this.#meet(side);
+    // What either side has not looked through may still lead to the other's frontier.
+    for (const cutSide of [side, this.sides[1 - side.side]!]) {
+      if (this.length !== undefined || this.stopped) return;
+      await this.#probe(cutSide);
+      this.#meet(cutSide);
+    }
   }
 
   /** Follows one branch from nodes of the frontier. False when a budget ended that. */
@@ -166,7 +174,7 @@ export class PathSearch {
         this.nodes.add(far, reference),
       );
       for (const to of side.side === 0 ? await this.#passing(branch, found) : found) {
-        this.#reach(side, from, to, number, next);
+        if (this.#reach(side, side.depth + 1, from, to, number)) next.push(to);
       }
       if (passed.end === undefined) continue;
       ended = passed.record + 1;
@@ -175,28 +183,28 @@ export class PathSearch {
     return ended === nodes.length;
   }
 
-  #reach(side: Side, from: number, to: number, branch: number, next: number[]): void {
-    const depth = this.nodes.depth(side.side, to);
-    if (depth === unreached) {
-      this.nodes.setDepth(side.side, to, side.depth + 1);
-      next.push(to);
-    } else if (depth !== side.depth + 1) return;
+  /** Whether the node is new to the side. */
+  #reach(side: Side, depth: number, from: number, to: number, branch: number): boolean {
+    const known = this.nodes.depth(side.side, to);
+    if (known === unreached) this.nodes.setDepth(side.side, to, depth);
+    else if (known !== depth) return false;
     side.steps.add(from, to, branch);
+    return known === unreached;
   }
 
   /**
-   * Where a node has more edges than are looked at, at least its edges to the other side's frontier are looked for one by one: two nodes with millions of edges
+   * Where nodes have more edges than are looked at, at least their edges to the other side's frontier are looked for one by one: two nodes with millions of edges
    * that are connected directly are found, and it is proven when they are not.
    */
-  async #probe(side: Side, cuts: readonly Cut[], next: number[]): Promise<void> {
+  async #probe(side: Side): Promise<void> {
     const { spending, signal } = this.#looking;
     const other = this.sides[1 - side.side]!;
-    const probes = cuts.map(({ branch, node }) => {
+    const probes = side.cuts.map(({ branch, node }) => {
       const walk = walkOf(this.#question.branches[branch]!, side.side);
       return { branch, node, targets: this.#frontierOf(other, walk.far) };
     });
     const count = probes.reduce((sum, { targets }) => sum + targets.length, 0);
-    if (count > Math.min(probesMax, spending.scannedLeft)) return;
+    if (side.cuts.length === 0 || count > Math.min(probesMax, spending.scannedLeft)) return;
     for (const { branch: number, node, targets } of probes) {
       const branch = this.#question.branches[number]!;
       const { edgeFilter } = branch;
@@ -211,7 +219,9 @@ export class PathSearch {
             return probe.find(this.nodes.references[near]!, this.nodes.references[far]!);
           }),
         );
-        for (const [i, row] of found.entries()) if (row !== undefined) this.#reach(side, node, some[i]!, number, next);
+        for (const [i, row] of found.entries()) {
+          if (row !== undefined && this.#reach(side, side.depth, node, some[i]!, number)) side.frontier.push(some[i]!);
+        }
         const pause = spending.tick(signal);
         if (pause) await pause;
         if (spending.exhausted === "deadline") {
@@ -220,7 +230,8 @@ export class PathSearch {
         }
       }
     }
-    if (side.cutAt === side.depth && known(other) >= other.depth) this.#probedRadius = side.depth + 1 + other.depth;
+    const isKnown = side.cutAt === side.depth - 1 && known(other) >= other.depth;
+    if (isKnown) this.#probedRadius = Math.max(this.#probedRadius, side.depth + other.depth);
   }
 
   #meet(side: Side): void {
