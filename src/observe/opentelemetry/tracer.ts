@@ -34,7 +34,7 @@ export interface OpenTelemetryOptions {
 /** Spans that wait to be sent; more are dropped. */
 const queueMax = 2_048;
 const sendEveryMs = 1_000;
-const timeoutMs = 5_000;
+const timeoutMs = 2_000;
 
 type Parent = Parameters<Tracer["request"]>[1];
 
