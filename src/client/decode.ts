@@ -85,7 +85,7 @@ function decodeProperties(
   return Object.fromEntries(entries);
 }
 
-export function decode(value: JsonValue, type: ValueType): unknown {
+function decode(value: JsonValue, type: ValueType): unknown {
   if (value === null) return null;
   switch (type.kind) {
     case "int64":

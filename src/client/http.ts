@@ -105,7 +105,14 @@ export class HttpTransport implements Transport {
 
   async #send(path: string, headers: Record<string, string>, body: string, signal: AbortSignal): Promise<Response> {
     try {
-      return await this.#options.fetch(`${this.#url}${path}`, { method: "POST", headers, body, signal });
+      return await this.#options.fetch(`${this.#url}${path}`, {
+        method: "POST",
+        headers,
+        body,
+        signal,
+        // It would lose the body, and might take the token elsewhere.
+        redirect: "error",
+      });
     } catch (error) {
       if (signal.aborted) throw error;
       throw this.#noAnswer(error);
@@ -148,7 +155,7 @@ export class HttpTransport implements Transport {
 }
 
 /** The error that a problem answer tells. */
-export function problemOf(response: Response, text: string): RdgError {
+function problemOf(response: Response, text: string): RdgError {
   const retryAfter = Number.parseInt(response.headers.get("retry-after") ?? "", 10);
   const retryAfterMs = Number.isNaN(retryAfter) ? undefined : retryAfter * 1_000;
   return errorOf(parsedProblem(text), response.status, retryAfterMs);

@@ -9,24 +9,20 @@ export async function* partsOf(
   ports: CallPorts,
 ): AsyncGenerator<AnswerPart> {
   const stopped = new AbortController();
-  const open = async (signal: AbortSignal): Promise<Opened> => {
-    const parts = transport.parts(request, AbortSignal.any([signal, stopped.signal]))[Symbol.asyncIterator]();
-    return { parts, first: await parts.next() };
+  let opened: AsyncIterator<AnswerPart> | undefined;
+  const open = async (signal: AbortSignal): Promise<IteratorResult<AnswerPart>> => {
+    opened = transport.parts(request, AbortSignal.any([signal, stopped.signal]))[Symbol.asyncIterator]();
+    return opened.next();
   };
   try {
-    const { parts, first } = await call(open, bounds, ports);
-    for (let next = first; next.done !== true;) {
+    for (let next = await call(open, bounds, ports); next.done !== true;) {
       yield next.value;
       const cancel = ports.timers.after(bounds.timeoutMs, () => stopped.abort(timedOut(bounds.timeoutMs, undefined)));
-      next = await parts.next().finally(cancel);
+      next = await opened!.next().finally(cancel);
     }
   } finally {
     // Also when the reader has enough.
     stopped.abort();
+    await opened?.return?.();
   }
-}
-
-interface Opened {
-  readonly parts: AsyncIterator<AnswerPart>;
-  readonly first: IteratorResult<AnswerPart>;
 }
