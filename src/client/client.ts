@@ -10,7 +10,7 @@ import { questionsOver } from "./ask-questions.ts";
 import { type CallPorts, call, systemPorts } from "./calls.ts";
 import { eventJson } from "./event-json.ts";
 import { type Fetch, HttpTransport, type Token } from "./http.ts";
-import { partsOf } from "./parts.ts";
+import { partsOf, partsOfAnswer } from "./parts.ts";
 import { BatchingProducer, type EventProducer, type ProducerOptions } from "./producer.ts";
 import type { Questions } from "./questions.ts";
 import type { Steps } from "./steps.ts";
@@ -93,6 +93,9 @@ export function clientOver(transport: Transport, options: ConnectOptions, ports:
   const asking: Asking = {
     ask: (request, signal) => ask("traverse", request, signal) as Promise<TraverseAnswer>,
     parts: (signal) => (request) => partsOf(transport, request, { timeoutMs, retries, signal }, ports),
+    async *whole(request, signal) {
+      yield* partsOfAnswer(await asking.ask(request, signal));
+    },
   };
   const produce = (
     event: { readonly name: string },

@@ -169,7 +169,7 @@ describe("rows", () => {
   const text = [...lines, ...rest].map((line) => `${line}\n`).join("");
   async function read(rdg: Client): Promise<readonly string[]> {
     const ids: string[] = [];
-    for await (const { to } of rdg.from(person, "a").out(knows).rows()) ids.push(to.id);
+    for await (const { to } of rdg.from(person, "a").out(knows).rows(0, { stream: true })) ids.push(to.id);
     return ids;
   }
 
@@ -213,7 +213,7 @@ describe("rows", () => {
       { highWaterMark: 0 },
     );
     const { rdg } = answering([() => new Response(body, { headers: { "content-type": "application/x-ndjson" } })]);
-    for await (const { to } of rdg.from(person, "a").out(knows).rows()) {
+    for await (const { to } of rdg.from(person, "a").out(knows).rows(0, { stream: true })) {
       expect(to.id).toBe("b");
       break;
     }

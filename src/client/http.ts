@@ -2,6 +2,7 @@
 import { type ErrorKind, RdgError } from "../core/errors.ts";
 import type { TraverseAnswer } from "../model/traversal.ts";
 import { linesOf } from "./lines.ts";
+import { partsOfAnswer } from "./parts.ts";
 import type { AnswerPart, ProduceCall, Produced, Question, Transport } from "./transport.ts";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -64,9 +65,7 @@ export class HttpTransport implements Transport {
     const headers = { "content-type": json, accept: `${ndjson}, ${json};q=0.9` };
     const response = await this.#post("/v1/traverse", headers, JSON.stringify(request), signal);
     if (!(response.headers.get("content-type") ?? "").startsWith(ndjson) || response.body === null) {
-      const { levels, ...end } = this.#parsed(await this.#textOf(response, signal)) as TraverseAnswer;
-      for (const [level, { nodes, edges }] of levels.entries()) yield { level, nodes, ...(edges && { edges }) };
-      yield { end };
+      yield* partsOfAnswer(this.#parsed(await this.#textOf(response, signal)) as TraverseAnswer);
       return;
     }
     try {

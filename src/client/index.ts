@@ -15,6 +15,7 @@ export type {
   Repeat,
   RepeatedHopOptions,
   ResumeOptions,
+  RowsOptions,
   RunOptions,
   Steps,
 } from "./steps.ts";

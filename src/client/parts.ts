@@ -1,4 +1,5 @@
-// Answers in parts, read with the client's patience: opened again while nothing has come, then each part within the call's time.
+import type { TraverseAnswer } from "../model/traversal.ts";
+// Answers in parts, as they come: opened again while nothing has come, then each part within the call's time.
 import { type CallBounds, type CallPorts, call, timedOut } from "./calls.ts";
 import type { AnswerPart, Transport } from "./transport.ts";
 
@@ -25,4 +26,10 @@ export async function* partsOf(
     stopped.abort();
     await opened?.return?.();
   }
+}
+
+/** An answer that is there as a whole, in parts. */
+export function* partsOfAnswer({ levels, ...end }: TraverseAnswer): Generator<AnswerPart> {
+  for (const [level, { nodes, edges }] of levels.entries()) yield { level, nodes, ...(edges && { edges }) };
+  yield { end };
 }

@@ -57,6 +57,14 @@ export interface RunOptions extends AskOptions {
   readonly profile?: boolean;
 }
 
+export interface RowsOptions extends RunOptions {
+  /**
+   * Takes pages level by level while the server walks them, instead of whole: sooner there and less to hold. But a failure in the middle of a page ends the loop
+   * instead of being tried again, and so does the server when the loop takes nothing for half a minute.
+   */
+  readonly stream?: boolean;
+}
+
 /** How to go on where an answer was cut. */
 export interface ResumeOptions extends Omit<RunOptions, "defaults"> {}
 
@@ -113,7 +121,7 @@ export interface Steps<
    * comes once; for that, the keys of all edges so far are remembered, unless it is the first hop in one direction.
    * @throws RdgError invalid, `not_continuable`, behind the rows that there are; overloaded, `too_many_rows`, behind the first 2,000,000
    */
-  rows<I extends HopNumber<Hops> = LastHop<Hops>>(hop?: I, options?: RunOptions): AsyncIterable<RowsOf<Hops, I, N>>;
+  rows<I extends HopNumber<Hops> = LastHop<Hops>>(hop?: I, options?: RowsOptions): AsyncIterable<RowsOf<Hops, I, N>>;
   /** Goes on where an earlier answer of the same steps was cut: `truncated[i].next`, in this process or another. */
   resume(next: string, options?: ResumeOptions): Promise<Answer<Here, Hops, Start, N>>;
   /** The rules in effect, where they come from, and what the schema rules out. Reads nothing of the graph. */

@@ -243,24 +243,24 @@ describe.each(["http", "grpc"] as const)("over %s", (transport) => {
       return all;
     }
 
-    test("go through all pages, each edge once", async () => {
+    test.each([false, true])("go through all pages, each edge once (streamed: %s)", async (stream) => {
       const steps = rdg.from(person, "h1", "h2").out(knows, { latest: 3 }).out(owns, { latest: 2 });
-      const last = pairs(await collect(steps.rows()));
+      const last = pairs(await collect(steps.rows(1, { stream })));
       const wanted = Array.from({ length: 7 }, (_, i) =>
         Array.from({ length: 5 }, (_, j) => `m${i} owns w${j}`),
       ).flat();
       expect(last.toSorted()).toEqual(wanted.toSorted());
-      const first = pairs(await collect(steps.rows(0)));
+      const first = pairs(await collect(steps.rows(0, { stream })));
       expect(first).toHaveLength(14);
       expect(new Set(first).size).toBe(14);
     });
 
-    test("of a repeated hop, too", async () => {
+    test.each([false, true])("of a repeated hop, too (streamed: %s)", async (stream) => {
       const rows = await collect(
         rdg
           .from(person, "l0")
           .out(knows, { latest: 1, repeat: { times: 4 } })
-          .rows(),
+          .rows(0, { stream }),
       );
       expect(pairs(rows).toSorted()).toEqual(["l0 knows l1", "l1 knows l2", "l2 knows l3", "l3 knows l4"]);
     });
@@ -268,7 +268,7 @@ describe.each(["http", "grpc"] as const)("over %s", (transport) => {
     test("read no further than is asked for, and leave out hops behind", async () => {
       requests.length = 0;
       const seen: string[] = [];
-      for await (const row of rdg.from(person, "h1").out(knows, { latest: 2 }).out(owns).rows(0)) {
+      for await (const row of rdg.from(person, "h1").out(knows, { latest: 2 }).out(owns).rows(0, { stream: true })) {
         seen.push(row.to.id);
         if (seen.length === 3) break;
       }

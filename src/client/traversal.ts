@@ -42,7 +42,10 @@ interface RunOptions {
 /** Sends a request or a continuation. */
 export interface Asking {
   ask(request: object, signal: AbortSignal | undefined): Promise<TraverseAnswer>;
+  /** The same, in parts as they come. */
   parts(signal: AbortSignal | undefined): ReadParts;
+  /** The same, once the answer is there. */
+  whole(request: object, signal: AbortSignal | undefined): ReturnType<ReadParts>;
 }
 
 interface Built {
@@ -115,13 +118,15 @@ export class TraversalSteps {
     return (await this.#asking.ask(request, options.signal)).explain!;
   }
 
-  rows(hop?: number, options: RunOptions = {}): AsyncIterable<AnyEdgeRow> {
+  rows(hop?: number, options: RunOptions & { readonly stream?: boolean } = {}): AsyncIterable<AnyEdgeRow> {
     const { shape } = this.#built;
     const wanted = hop ?? shape.hops.length - 1;
     const request = this.request(options);
     const first = { ...request, hops: request.hops!.slice(0, wanted + 1) };
     const continued = (next: string): object => ({ continue: next, ...besideOf(options) });
-    return rowPages(first, continued, wanted, shape, this.#asking.parts(options.signal));
+    const { signal, stream = false } = options;
+    const read: ReadParts = stream ? this.#asking.parts(signal) : (asked) => this.#asking.whole(asked, signal);
+    return rowPages(first, continued, wanted, shape, read);
   }
 
   #answer(answer: TraverseAnswer, options: RunOptions): TypedAnswer {
