@@ -19,12 +19,12 @@ export class EdgeRows {
 
   /** `countExpected` only decides how much is allocated at first. */
   constructor(propertyCount: number, countExpected: number) {
-    const size = Math.max(16, Math.min(countExpected, expectedMax));
-    this.origins = new Int32Array(size);
-    this.neighbours = new Int32Array(size);
-    this.reversed = new Uint8Array(size);
-    this.firstSeenMs = new Float64Array(size);
-    this.lastSeenMs = new Float64Array(size);
+    const columns = columnsOf(Math.max(16, Math.min(countExpected, expectedMax)));
+    this.origins = columns.origins;
+    this.neighbours = columns.neighbours;
+    this.reversed = columns.reversed;
+    this.firstSeenMs = columns.firstSeenMs;
+    this.lastSeenMs = columns.lastSeenMs;
     this.properties = Array.from({ length: propertyCount }, () => []);
   }
 
@@ -60,13 +60,25 @@ export class EdgeRows {
   private reserve(more: number): void {
     const needed = this.count + more;
     if (needed <= this.origins.length) return;
-    const size = Math.max(needed, this.origins.length * 2);
-    this.origins = grown(this.origins, new Int32Array(size));
-    this.neighbours = grown(this.neighbours, new Int32Array(size));
-    this.reversed = grown(this.reversed, new Uint8Array(size));
-    this.firstSeenMs = grown(this.firstSeenMs, new Float64Array(size));
-    this.lastSeenMs = grown(this.lastSeenMs, new Float64Array(size));
+    const larger = columnsOf(Math.max(needed, this.origins.length * 2));
+    this.origins = grown(this.origins, larger.origins);
+    this.neighbours = grown(this.neighbours, larger.neighbours);
+    this.reversed = grown(this.reversed, larger.reversed);
+    this.firstSeenMs = grown(this.firstSeenMs, larger.firstSeenMs);
+    this.lastSeenMs = grown(this.lastSeenMs, larger.lastSeenMs);
   }
+}
+
+/** All columns in one piece of memory: one costs as much as a single column would, and most traversals are small. */
+function columnsOf(size: number): Pick<EdgeRows, "origins" | "neighbours" | "reversed" | "firstSeenMs" | "lastSeenMs"> {
+  const buffer = new ArrayBuffer(size * 25);
+  return {
+    firstSeenMs: new Float64Array(buffer, 0, size),
+    lastSeenMs: new Float64Array(buffer, size * 8, size),
+    origins: new Int32Array(buffer, size * 16, size),
+    neighbours: new Int32Array(buffer, size * 20, size),
+    reversed: new Uint8Array(buffer, size * 24, size),
+  };
 }
 
 function grown<T extends Int32Array | Uint8Array | Float64Array>(from: T, to: T): T {

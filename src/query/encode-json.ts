@@ -2,18 +2,23 @@
 import type { GraphModel, PropertyModel, ValueType } from "../model/definition.ts";
 import type { PropertyValue } from "../model/filter.ts";
 import type { EdgeRow, NodeRows } from "../store/port.ts";
-import { JsonWriter, jsonBytes } from "./json-writer.ts";
+import { type JsonBytes, JsonWriter, jsonBytes } from "./json-writer.ts";
 import type { Level, LevelEdges, LevelNodes } from "./level.ts";
 import type { EdgesPart, EndPart, TraversalPart } from "./port.ts";
 
 const comma = 0x2c;
 const close = 0x7d;
 
+/** Place and length of each of a level's ids, in the answer that is being written. */
+type Places = number[];
+
 /** Encodes answers of one definition; what depends on types only is made ready once. */
 export class AnswerEncoder {
   private readonly writer = new JsonWriter();
   private readonly nodes: readonly ElementEncoder[];
   private readonly edges: readonly ElementEncoder[];
+  /** Of the answer that is being written, by the list of ids. */
+  private readonly places = new Map<readonly string[], Places>();
 
   constructor(model: GraphModel) {
     this.nodes = model.nodes.map(({ name, properties }) => new ElementEncoder(this.writer, name, properties));
@@ -24,6 +29,7 @@ export class AnswerEncoder {
   traversal(levels: readonly Level[], end: () => EndPart): Uint8Array {
     const { writer } = this;
     writer.reset();
+    this.places.clear();
     writer.raw(`{"levels":[`);
     for (const [i, level] of levels.entries()) {
       if (i > 0) writer.char(comma);
@@ -31,6 +37,7 @@ export class AnswerEncoder {
     }
     const { kind: _, ...rest } = end();
     writer.raw(`],${JSON.stringify(rest).slice(1)}`);
+    this.places.clear();
     return writer.finish();
   }
 
@@ -70,7 +77,9 @@ export class AnswerEncoder {
       if (ofType.ids.length === 0) continue;
       if (!isFirst) writer.char(comma);
       isFirst = false;
-      this.nodes[ofType.type]!.nodes(ofType);
+      const places: Places = [];
+      this.nodes[ofType.type]!.nodes(ofType, 0, ofType.ids.length, places);
+      this.places.set(ofType.ids, places);
     }
     if (edges) {
       writer.raw(`],"edges":[`);
@@ -79,15 +88,13 @@ export class AnswerEncoder {
         if (ofBranch.count === 0) continue;
         if (!isFirst) writer.char(comma);
         isFirst = false;
-        this.edges[ofBranch.branch.edge]!.edges(ofBranch);
+        this.edges[ofBranch.branch.edge]!.edges(ofBranch, this.places);
       }
     }
     writer.raw("]}");
   }
 }
 
-const idKey = jsonBytes(`,"id":`);
-const fromKey = jsonBytes(`,"from":`);
 const toKey = jsonBytes(`,"to":`);
 const firstSeenKey = jsonBytes(`,"firstSeen":`);
 const lastSeenKey = jsonBytes(`,"lastSeen":`);
@@ -96,13 +103,15 @@ const propertiesKey = jsonBytes(`,"properties":{`);
 /** Encodes nodes or edges of one type. */
 class ElementEncoder {
   private readonly writer: JsonWriter;
-  private readonly opening: Uint8Array;
-  private readonly keys: readonly Uint8Array[];
+  private readonly nodeOpening: JsonBytes;
+  private readonly edgeOpening: JsonBytes;
+  private readonly keys: readonly JsonBytes[];
   private readonly writeValue: readonly ((value: PropertyValue) => void)[];
 
   constructor(writer: JsonWriter, name: string, properties: readonly PropertyModel[]) {
     this.writer = writer;
-    this.opening = jsonBytes(`{"type":${JSON.stringify(name)}`);
+    this.nodeOpening = jsonBytes(`{"type":${JSON.stringify(name)},"id":`);
+    this.edgeOpening = jsonBytes(`{"type":${JSON.stringify(name)},"from":`);
     this.keys = properties.map((property) => jsonBytes(`${JSON.stringify(property.name)}:`));
     this.writeValue = properties.map(({ type, merge }) => {
       const item = valueWriter(writer, type);
@@ -110,14 +119,15 @@ class ElementEncoder {
     });
   }
 
-  /** Rows [from, to). */
-  nodes({ ids, rows, select, enriched }: LevelNodes, from = 0, to = ids.length): void {
+  /** Rows [from, to). Tells where their ids are written. */
+  nodes({ ids, rows, select, enriched }: LevelNodes, from = 0, to = ids.length, places?: Places): void {
     const { writer } = this;
     for (let i = from; i < to; i++) {
       if (i > from) writer.char(comma);
-      writer.put(this.opening);
-      writer.put(idKey);
+      writer.put(this.nodeOpening);
+      const place = writer.place;
       writer.text(ids[i]!);
+      places?.push(place, writer.place - place);
       if (rows.visible[i] === 1) {
         this.times(rows.firstSeenMs[i]!, rows.lastSeenMs[i]!);
         this.properties(rows.properties, i, select);
@@ -130,13 +140,19 @@ class ElementEncoder {
     }
   }
 
-  edges(edges: LevelEdges): void {
-    const { near, far, branch } = edges;
+  edges(edges: LevelEdges, placesOf: ReadonlyMap<readonly string[], Places>): void {
+    const { near, far, origins, targets, reversed, branch } = edges;
+    const [nearPlaces, farPlaces] = [placesOf.get(near), placesOf.get(far)];
+    const { writer } = this;
     for (let i = 0; i < edges.count; i++) {
-      if (i > 0) this.writer.char(comma);
-      const [origin, target] = [near[edges.origins[i]!]!, far[edges.targets[i]!]!];
-      const walkedBack = edges.reversed[i] === 1;
-      this.ends(walkedBack ? target : origin, walkedBack ? origin : target);
+      if (i > 0) writer.char(comma);
+      const walkedBack = reversed[i] === 1;
+      writer.put(this.edgeOpening);
+      if (walkedBack) this.id(far, targets[i]!, farPlaces);
+      else this.id(near, origins[i]!, nearPlaces);
+      writer.put(toKey);
+      if (walkedBack) this.id(near, origins[i]!, nearPlaces);
+      else this.id(far, targets[i]!, farPlaces);
       this.times(edges.firstSeenMs[i]!, edges.lastSeenMs[i]!);
       this.properties(edges.properties, i, branch.selectEdge);
       this.writer.char(close);
@@ -164,10 +180,15 @@ class ElementEncoder {
     this.writer.char(close);
   }
 
+  /** An id that stands in this answer already is copied from there. */
+  private id(ids: readonly string[], i: number, places: Places | undefined): void {
+    if (places === undefined) this.writer.text(ids[i]!);
+    else this.writer.again(places[i * 2]!, places[i * 2 + 1]!);
+  }
+
   private ends(from: string, to: string): void {
     const { writer } = this;
-    writer.put(this.opening);
-    writer.put(fromKey);
+    writer.put(this.edgeOpening);
     writer.text(from);
     writer.put(toKey);
     writer.text(to);

@@ -70,3 +70,38 @@ test("what was written stays when the next answer is", () => {
   writer.char(0x31);
   expect(Buffer.from(writer.finish()).toString()).toBe("1");
 });
+
+test("what stands in an answer is written again as it is, over pieces of memory and with any bytes around it", () => {
+  const writer = new JsonWriter();
+  fc.assert(
+    fc.property(
+      fc.array(fc.string({ unit: "grapheme" }), { minLength: 1, maxLength: 20 }),
+      fc.nat(50),
+      (texts, more) => {
+        const places = texts.map((text) => {
+          const place = writer.place;
+          writer.text(text);
+          return { place, length: writer.place - place };
+        });
+        const once = texts.map((text) => JSON.stringify(text)).join("");
+        for (let i = 0; i < more * texts.length; i++) {
+          const { place, length } = places[i % texts.length]!;
+          writer.again(place, length);
+        }
+        const written = writer.finish();
+        expect(Buffer.from(written).toString()).toBe(once.repeat(more + 1));
+        // What comes next must not see it, nor change it.
+        written.fill(0xff);
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+});
+
+test("constants of any length and any characters", () => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: "grapheme", maxLength: 30 })), (texts) => {
+      expect(written((writer) => texts.forEach((text) => writer.put(jsonBytes(text))))).toBe(texts.join(""));
+    }),
+  );
+});

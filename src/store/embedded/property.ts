@@ -9,6 +9,8 @@ export interface Property {
    * column has none of its own. The column has the property's form (checked before).
    */
   apply(column: PropertyColumn, rows: Uint32Array, start: number, end: number, usualMs: Float64Array): void;
+  /** Brings the values of these rows near that are not in the rows themselves, before they are read one by one. Every row is there; its value need not be. */
+  warm?(rows: Uint32Array | Int32Array, count: number): void;
   /** The value as a reader gets it; a `last` value that is not newer than the row's removal is absent. */
   read(row: number, removedAtMs: number): PropertyValue;
   /** 0 absent, 1 null, 2 value: what `read` would find. */

@@ -61,7 +61,7 @@ export class EmbeddedReader implements StoreReader {
     const nodes = this.#graph.nodes[type]!;
     const nowMs = this.#clock.now();
     const { length } = references;
-    const visible = new Uint8Array(length);
+    const visible = this.#slab.bytes(length);
     const firstSeenMs = this.#slab.doubles(length);
     const lastSeenMs = this.#slab.doubles(length);
     for (let i = 0; i < length; i++) {
@@ -132,9 +132,9 @@ class Scan {
   readonly #test: EdgeTest | undefined;
   readonly #unexpiredMs: number;
   /** Rows of the batch that is being gathered. */
-  readonly #rows = new Uint32Array(batchMax);
-  readonly #times = new Float64Array(batchMax);
-  readonly #neighbours = new Int32Array(batchMax);
+  readonly #rows: Uint32Array;
+  readonly #times: Float64Array;
+  readonly #neighbours: Int32Array;
   readonly #slab: Slab;
   #record = 0;
   #node = 0;
@@ -151,6 +151,9 @@ class Scan {
     this.#request = request;
     this.#edges = edges;
     this.#slab = slab;
+    this.#rows = slab.words(batchMax);
+    this.#times = slab.doubles(batchMax);
+    this.#neighbours = slab.integers(batchMax);
     this.#lists = direction === "out" ? edges.out : edges.in;
     this.#test = where === undefined ? undefined : compileFilter(where, edges, this.#lists.neighbours, nowMs);
     this.#unexpiredMs = Math.max(sinceMs, nowMs - edges.ttlMs + 1);
@@ -217,6 +220,7 @@ class Scan {
     const lastSeenMs = this.#slab.doubles(count);
     const neighbours = this.#slab.integers(count);
     this.#edges.rows.readFirstSeen(this.#rows, count, firstSeenMs);
+    this.#lists.neighbours.warm(this.#neighbours, count);
     for (let i = 0; i < count; i++) {
       lastSeenMs[i] = this.#times[i]!;
       neighbours[i] = this.#neighbours[i]!;
@@ -249,6 +253,7 @@ function columnOf(
 ): PropertyValue[] {
   const held = type.properties[property];
   assert(held !== undefined, `Type "${type.model.name}" has no property ${property}.`);
+  held.warm?.(rows, count);
   const values: PropertyValue[] = [];
   const hasRemovals = type.rows.removedCount > 0;
   for (let i = 0; i < count; i++) {

@@ -161,6 +161,10 @@ export class Int64Register extends Register implements Property {
   }
 }
 
+const nearMax = 256;
+/** Where values are that are read next. */
+const near = new Uint32Array(nearMax);
+
 /** The value is a block of the type's value arena: [length u32][bytes]. A block's content is found by `place`. */
 export class BytesRegister extends Register implements Property {
   readonly #values: Arena;
@@ -197,6 +201,24 @@ export class BytesRegister extends Register implements Property {
       this.#write(words, base * 2 + this.at, bytes, starts[i]!, state === stateValue ? starts[i + 1]! : starts[i]!);
       if (timeAt >= 0) doubles[base + timeAt] = timesMs[i]!;
       if (held !== state) words[base * 2 + stateAt] = (stateWord & ~(3 << stateShift)) | (state << stateShift);
+    }
+  }
+
+  /** A row without a value has whatever its word says: a block all the same, or none. */
+  warm(rows: Uint32Array | Int32Array, count: number): void {
+    const { stride, at } = this;
+    const { words } = this.pages;
+    const values = this.#values.pages.words;
+    for (let from = 0; from < count; from += nearMax) {
+      const end = Math.min(count, from + nearMax);
+      for (let i = from; i < end; i++) {
+        const row = rows[i]!;
+        near[i - from] = row < 0 ? 0 : words[row >>> rowShift]![(row & rowMask) * stride * 2 + at]!;
+      }
+      for (let i = 0; i < end - from; i++) {
+        const reference = near[i]!;
+        if (reference !== 0) near[i] = values[reference >>> pageShift]![(reference & unitMask) * 2]!;
+      }
     }
   }
 

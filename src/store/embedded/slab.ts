@@ -12,6 +12,16 @@ export class Slab {
     return new Float64Array(this.#buffer, this.#take(count * 8), count);
   }
 
+  words(count: number): Uint32Array {
+    if (count * 4 > slabBytes / 8) return new Uint32Array(count);
+    return new Uint32Array(this.#buffer, this.#take(count * 4), count);
+  }
+
+  bytes(count: number): Uint8Array {
+    if (count > slabBytes / 8) return new Uint8Array(count);
+    return new Uint8Array(this.#buffer, this.#take(count), count);
+  }
+
   integers(count: number): Int32Array {
     if (count * 4 > slabBytes / 8) return new Int32Array(count);
     return new Int32Array(this.#buffer, this.#take(count * 4), count);
