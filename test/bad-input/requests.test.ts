@@ -6,6 +6,7 @@ import { avroRequests, eventRequests } from "./event-requests.ts";
 import { httpRequests } from "./http-requests.ts";
 import { operationRequests } from "./operation-requests.ts";
 import { queryRequests } from "./query-requests.ts";
+import { questionRequests } from "./question-requests.ts";
 import { codeOf, Subject } from "./subject.ts";
 
 /** No answer to a bad request is larger: what was sent is quoted in part only. */
@@ -31,6 +32,7 @@ describe.each([
   ["HTTP", httpRequests],
   ["topics and schemas", operationRequests],
   ["queries", queryRequests],
+  ["questions", questionRequests],
 ])("%s", (_, requests) => {
   test.each(requests)("$name: $status $code", expectRefused);
 });

@@ -44,7 +44,11 @@ export function planShortestPath(json: JsonReader, scope: Scope): PathPlan {
     distancesFrom(from.type, scope, branches, false),
     distancesFrom(to.type, scope, branches, true),
   ];
-  if (typeDistances[0][to.type]! > depthMax) throw impossible(json.at("edge"), scope, from.type, to.type, depthMax);
+  const isItself = from.type === to.type && from.id === to.id;
+  const fewest = branches.map(({ near, far }) => (near === from.type ? 1 + typeDistances[1][far]! : Infinity));
+  if (!isItself && Math.min(...fewest) > depthMax) {
+    throw impossible(json.at("edge"), scope, from.type, to.type, depthMax);
+  }
   const reached = branches.map(({ far }) => far);
   return {
     from,

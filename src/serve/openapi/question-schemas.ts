@@ -9,7 +9,7 @@ const cut = answered({ cause: text, reason: text }, ["reason"]);
 
 export function questionSchemas(limits: RequestLimits): Components {
   const whole = requestMembers(limits);
-  const { startsMax, limitMax, scannedMax } = limits;
+  const { startsMax, limitMax, scannedMax, edgeTypesMax } = limits;
   const select = listOf(ref("PropertyName"), { max: 1_000 });
   const conditions = closed({ edge: ref("Condition"), node: ref("Condition") });
   const times = { since: ref("Since"), until: ref("Moment") };
@@ -19,6 +19,15 @@ export function questionSchemas(limits: RequestLimits): Components {
   const pair = closed({ from: ref("Id"), to: ref("Id") }, ["from", "to"]);
   const selected = closed({ edge: select, node: select });
   return {
+    EdgeAsked: closed({ type: ref("EdgeType"), direction, ...times, where: conditions }, ["type"]),
+    EdgesAsked: {
+      description: "One edge type; several; or `*`: all that the schema allows.",
+      anyOf: [
+        ref("EdgeType"),
+        { const: "*" },
+        listOf({ anyOf: [ref("EdgeType"), ref("EdgeAsked")] }, { min: 1, max: edgeTypesMax }),
+      ],
+    },
     NodesRequest: closed(
       { type: ref("NodeType"), ids: listOf(ref("Id"), { min: 1, max: startsMax }), select, ...whole },
       ["type", "ids"],
@@ -32,7 +41,7 @@ export function questionSchemas(limits: RequestLimits): Components {
     CountRequest: closed(
       {
         from: many(1, startsMax),
-        edge: ref("EdgeChoice"),
+        edge: ref("EdgesAsked"),
         direction,
         ...times,
         where: conditions,
@@ -51,7 +60,7 @@ export function questionSchemas(limits: RequestLimits): Components {
       {
         from: one,
         to: one,
-        edge: ref("EdgeChoice"),
+        edge: ref("EdgesAsked"),
         direction,
         maxDepth: integer(1, 12),
         ...times,
@@ -77,12 +86,13 @@ export function questionSchemas(limits: RequestLimits): Components {
     CommonNeighboursRequest: closed(
       {
         of: many(2, 10),
-        edge: ref("EdgeChoice"),
+        edge: ref("EdgesAsked"),
         direction,
         limit: integer(1, limitMax),
         order: { type: "string", enum: ["latest", "any"] },
         ...times,
         where: conditions,
+        budget: closed({ scanned: integer(1, scannedMax) }),
         select: selected,
         ...whole,
       },
