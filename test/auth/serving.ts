@@ -40,7 +40,7 @@ export interface Serving {
   /** What queries were asked with. */
   readonly contexts: QueryContext[];
   /** Headers with a new key of these scopes. */
-  as(...scopes: readonly string[]): Promise<{ host: string; authorization: string }>;
+  readonly as: (...scopes: readonly string[]) => Promise<{ host: string; authorization: string }>;
   audit(): Promise<AuditRecord[]>;
   close(): Promise<void>;
 }
