@@ -78,9 +78,12 @@ function exchange(socket: Socket, path: string, host: string, body: Uint8Array):
     socket.on("data", onData);
     socket.on("error", reject);
     socket.on("close", onClose);
+    // In one call to the system.
+    socket.cork();
     socket.write(
       `POST ${path} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/x-ndjson\r\ncontent-length: ${body.length}\r\n\r\n`,
     );
     socket.write(body);
+    socket.uncork();
   });
 }

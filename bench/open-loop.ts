@@ -98,8 +98,11 @@ class Lane {
 
   send(body: Uint8Array, done: (answer: Answer) => void): void {
     this.#done = done;
+    // In one call to the system.
+    this.#socket.cork();
     this.#socket.write(`${this.#head}${body.length}\r\n\r\n`);
     this.#socket.write(body);
+    this.#socket.uncork();
   }
 
   close(): void {

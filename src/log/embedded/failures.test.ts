@@ -1,8 +1,8 @@
 // A disk that fails, fills up or writes in parts: what was not made durable is never acknowledged, shown or kept, and the log goes on when it can.
 import { beforeEach, describe, expect, test } from "vitest";
 import { appendEach, failure, freshDisk, hits, openOn, type OpenedOn, valuesOf } from "../../../test/log/opened.ts";
-import { batchOf } from "../conformance-batches.ts";
-import type { Producer } from "../port.ts";
+import { batchOf, columnOf } from "../conformance-batches.ts";
+import type { Producer, TopicSettings } from "../port.ts";
 import type { EmbeddedLog } from "./log.ts";
 
 const path = "/log/records/events.hit/0/0000000000000000.segment";
@@ -17,6 +17,11 @@ beforeEach(async () => {
   producer = await log.producer("p");
   await producer.append(hits.name, 0, batchOf(["kept"]));
 });
+
+/** What can go on without time passing does. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 function failSyncs(count: number, error = "EIO"): void {
   let left = count;
@@ -150,6 +155,46 @@ describe("a full disk", () => {
     on.disk.fault = undefined;
     await log.ensureTopics([more]);
     expect(await log.topics()).toEqual([more]);
+  });
+});
+
+describe("a row of a side input that was written and failed", () => {
+  const rows: TopicSettings = { name: "inputs.row", form: "compacted", partitions: 1, retention: {} };
+  const rowPath = "/log/records/inputs.row/0/0000000000000000.segment";
+  const row = batchOf(["late"], { keys: columnOf(["k"]) });
+
+  beforeEach(() => log.ensureTopics([rows]));
+
+  /** The row is written; neither can it be made durable nor cut off. */
+  async function failRow(): Promise<void> {
+    on.disk.fault = ({ name, path: at }) =>
+      at === rowPath && (name === "sync" || name === "truncate") ? { error: "EIO" } : undefined;
+    expect(await failure(producer.append(rows.name, 0, row))).toMatchObject({ code: "log_write_failed" });
+  }
+
+  test("holds back what comes later until it cannot come back", async () => {
+    await failRow();
+    on.time.advance(10);
+    let isShown = false;
+    const later = producer.append(hits.name, 0, batchOf(["later"])).then(() => (isShown = true));
+    for (let i = 0; i < 3; i++) {
+      on.time.advance(1000);
+      await settle();
+    }
+    expect(isShown).toBe(false);
+    expect(await valuesOf(log)).toEqual(["kept"]);
+    on.disk.fault = undefined;
+    on.time.advance(1000);
+    await later;
+    expect(await valuesOf(log)).toEqual(["kept", "later"]);
+    on.disk.powerLoss();
+    log = await openOn(on);
+    expect(await valuesOf(log, rows.name)).toEqual([]);
+  });
+
+  test("does not keep the log from closing", async () => {
+    await failRow();
+    await log.close();
   });
 });
 

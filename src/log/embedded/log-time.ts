@@ -33,7 +33,7 @@ export class LogTime {
     return (this.#lastMs = this.now());
   }
 
-  /** The time of a compacted record; hand it to `settle` once the record is durable or has failed. */
+  /** The time of a compacted record; hand it to `settle` once the record is durable or will never be there. */
   nextCompacted(): number {
     this.#lastMs = Math.max(this.#lastMs + 1, Math.floor(this.#clock.now()));
     this.#pending.push(this.#lastMs);

@@ -94,7 +94,7 @@ async function openLocked(
   const time = new LogTime(clock);
   const now = (): number => time.now();
   const visibleBefore = (): number => time.visibleBefore();
-  const streams = new Streams(folder, { fileSystem, settings, clock, random, now, visibleBefore }, time);
+  const streams = new Streams(folder, { fileSystem, settings, clock, timers, random, now, visibleBefore }, time);
   const metadata = await Metadata.open(fileSystem, folder, settings.ownersMax, () => streams.createJournal());
   const journal = await streams.openJournal();
   for (const topic of metadata.topics) await streams.openTopic(topic);

@@ -138,7 +138,7 @@ export class RecordPartition {
         timestampMs,
         row,
         frame: recordFrame(this.#topic, this.#partition, first, timestampMs, batch),
-        ...(this.#compacted && { settled: () => this.#time.settle(timestampMs) }),
+        ...(this.#compacted && { decided: () => this.#time.settle(timestampMs) }),
         resolve,
         reject,
       });

@@ -28,6 +28,8 @@ export interface OutgoingFrame<Frame> {
   readonly frame: Frame;
   /** Called once, when durable or failed, before anything becomes visible. */
   settled?(durable: boolean): void;
+  /** Called when it is certain, also after a crash, whether the frame is in the log: it is durable, or its bytes have been cut off beyond doubt. */
+  decided?(): void;
   resolve(): void;
   reject(error: RdgError): void;
 }

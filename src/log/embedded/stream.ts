@@ -5,7 +5,7 @@
 //
 // A failed write or sync is never papered over: everything not durable is rejected, the file is cut back to what is durable and, after a failed
 // sync, read again and checked before the stream takes appends again. Until then they are rejected with `unavailable`.
-import type { Clock } from "../../core/clock.ts";
+import type { Clock, Timers } from "../../core/clock.ts";
 import { RdgError } from "../../core/errors.ts";
 import type { Random } from "../../core/random.ts";
 import { logClosed, writeFailed } from "./failures.ts";
@@ -22,6 +22,7 @@ export interface StreamParts {
   readonly fileSystem: FileSystem;
   readonly settings: EmbeddedLogSettings;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly random: Random;
   /** Log time for what is written without a time of its own, and for the age of segments. */
   readonly now: () => number;
@@ -84,6 +85,7 @@ export class Stream<Frame> {
   #rollWanted = false;
   #failure: Failure | undefined;
   #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(options: {
     identity: StreamIdentity;
@@ -250,6 +252,7 @@ export class Stream<Frame> {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#closing.abort();
     for (const listener of this.#listeners) listener();
     await this.idle();
     await this.#writer.close(this.#failure === undefined ? this.durable : undefined);
@@ -320,7 +323,10 @@ export class Stream<Frame> {
       this.#held.push(outgoing);
     }
     this.durable = group.at(-1)!.next;
-    for (const outgoing of group) outgoing.settled?.(true);
+    for (const outgoing of group) {
+      outgoing.settled?.(true);
+      outgoing.decided?.();
+    }
     this.publish();
   }
 
@@ -330,7 +336,9 @@ export class Stream<Frame> {
     const suspect = syncFailed || this.#failure?.suspect === true;
     this.#failure = { error, suspect, untilMs: this.#parts.clock.monotonicMs() + retryAfterMs };
     this.#rollWanted = false;
-    const lost = [...this.#group, ...this.#pending];
+    const written = this.#group.filter((outgoing) => outgoing.decided !== undefined);
+    const unwritten = this.#pending;
+    const lost = [...this.#group, ...unwritten];
     this.#group = [];
     this.#pending = [];
     this.#pendingBytes = 0;
@@ -341,6 +349,26 @@ export class Stream<Frame> {
     for (const outgoing of lost) outgoing.settled?.(false);
     for (const outgoing of lost) outgoing.reject(error);
     for (const waiter of waiters) waiter.reject(error);
-    await this.#writer.cutBack();
+    for (const outgoing of unwritten) outgoing.decided?.();
+    if (written.length === 0) return this.#writer.cutBack();
+    await this.#cutForSure(suspect);
+    for (const outgoing of written) outgoing.decided?.();
+  }
+
+  /**
+   * What others wait for must not come back with a crash: the file is cut again and again until that is durable. Appends are rejected meanwhile. Closing ends it: nobody
+   * processes any more what is shown then.
+   */
+  async #cutForSure(suspect: boolean): Promise<void> {
+    const { retryAfterMs } = this.settings;
+    while (!this.#closed) {
+      try {
+        return await this.#writer.repair(false);
+      } catch (cause) {
+        const error = writeFailed(cause, this.current.path, suspect, retryAfterMs);
+        this.#failure = { error, suspect, untilMs: this.#parts.clock.monotonicMs() + 2 * retryAfterMs };
+        await this.#parts.timers.sleep(retryAfterMs, this.#closing.signal).catch(() => undefined);
+      }
+    }
   }
 }
