@@ -1,37 +1,51 @@
 // Prints a traverse request as query text; parsing it again gives a request that means the same. Requests are taken to be valid.
 import type { GraphModel } from "../../model/definition.ts";
 import type { Comparisons, Condition, HopRequest, TraverseRequest } from "../../model/traversal.ts";
+import { reachedRepeatedly, reachedTypes } from "./reach.ts";
 
-/** Starts and hops only: `budget`, `waitFor` and `timeoutMs` are no part of the text. */
-export function formatQuery(request: TraverseRequest, model: GraphModel): string {
+/**
+ * Starts and hops only: what stands beside them in a request stands beside the text, too. Undefined where only JSON can say it: rules of single edge types, and
+ * where a repetition ends.
+ */
+export function formatQuery(request: TraverseRequest, model: GraphModel): string | undefined {
   const { type, ids, select } = request.from;
   const chosen = ids.length === 1 ? `id: ${literal(ids[0])}` : `ids: ${literal(ids)}`;
   let path = `(${name(type)} {${chosen}${select ? `, select: ${literal(select)}` : ""}})`;
   const conditions: string[] = [];
-  let here = type;
+  let here = [model.nodes.findIndex((node) => node.name === type)];
   for (const [i, hop] of (request.hops ?? []).entries()) {
+    const names =
+      typeof hop.edge === "string" ? [hop.edge] : hop.edge.map((each) => (typeof each === "string" ? each : undefined));
+    if (names.includes(undefined) || hop.repeat?.until !== undefined) return undefined;
+    const isAny = hop.edge === "*";
+    const direction = hop.direction ?? (isAny ? "both" : "out");
+    const edges = model.edges.flatMap((edge, index) => (isAny || names.includes(edge.name) ? [index] : []));
+    const leap = { edges, direction, from: here };
+    here = hop.repeat ? reachedRepeatedly(model, leap, hop.repeat.times) : reachedTypes(model, leap);
     const { edge, node } = hop.where ?? {};
-    const [edgeName, nodeName] = [isEmpty(edge) ? "" : `e${i + 1}`, isEmpty(node) ? "" : `n${i + 1}`];
-    const [before, after] = { out: ["-", "->"], in: ["<-", "-"], both: ["-", "-"] }[hop.direction ?? "out"] as [
-      string,
-      string,
-    ];
-    here = reachedType(model, hop, here);
-    const typed = nodeName !== "" || i === request.hops!.length - 1;
-    const label = `${nodeName}${nodeName === "" ? "" : ":"}${typed ? name(here) : ""}`;
-    const selected = hop.select?.node ? `${typed ? " " : ""}{select: ${literal(hop.select.node)}}` : "";
-    path += `${before}[${edgeName}:${name(hop.edge as string)}${options(hop)}]${after}(${label}${selected})`;
+    const [edgeName, nodeName] = [isEmpty(edge) ? "" : edgeVariable(model, i), isEmpty(node) ? "" : `n${i + 1}`];
+    const [before, after] = arrows[direction];
+    const typed = here.length === 1 && (nodeName !== "" || i === request.hops!.length - 1);
+    const of = typed ? name(model.nodes[here[0]!]!.name) : nodeName === "" ? "" : "*";
+    const label = `${nodeName}${nodeName === "" ? "" : ":"}${of}`;
+    const selected = hop.select?.node ? `${label === "" ? "" : " "}{select: ${literal(hop.select.node)}}` : "";
+    const types = isAny ? "" : `:${names.map((each) => name(each!)).join("|")}`;
+    const times = hop.repeat ? `*1..${hop.repeat.times}` : "";
+    path += `${before}[${edgeName}${types}${times}${options(hop)}]${after}(${label}${selected})`;
     if (!isEmpty(edge)) conditions.push(...conjuncts(edge, edgeName));
     if (!isEmpty(node)) conditions.push(...conjuncts(node, nodeName));
   }
   return conditions.length === 0 ? path : `${path} WHERE ${conditions.join(" AND ")}`;
 }
 
-function reachedType(model: GraphModel, hop: HopRequest, here: string): string {
-  const edge = model.edges.find((candidate) => candidate.name === hop.edge);
-  if (edge === undefined) return here;
-  return hop.direction !== "in" && edge.from === here ? edge.to : edge.from;
+/** A name alone in brackets must not be that of an edge type. */
+function edgeVariable(model: GraphModel, hop: number): string {
+  let variable = `e${hop + 1}`;
+  while (model.edges.some((edge) => edge.name === variable)) variable += "_";
+  return variable;
 }
+
+const arrows = { out: ["-", "->"], in: ["<-", "-"], both: ["-", "-"] } as const;
 
 function isEmpty(condition: Condition | undefined): condition is undefined {
   return condition === undefined || Object.keys(condition).length === 0;

@@ -1,9 +1,11 @@
 // Parses query text, a subset of openCypher's linear path patterns, into the request that JSON would state; docs/queries.md has the grammar.
 //   (account {id: 'a1'})-[:has_profile]->()-[w:watched {latest: 50, since: '30d'}]->(t:title) WHERE w.plays >= 2 AND t.kind = 'film'
+//   (account {id: 'a1'})-[:knows*1..3]-()-[:uses|has_profile]->(x:*)-[]-()
 import { RdgError } from "../../core/errors.ts";
 import type { GraphModel } from "../../model/definition.ts";
 import type { Condition, HopRequest, TraverseRequest } from "../../model/traversal.ts";
 import { ConditionParser, type Variable, conditionOf, propertyKey } from "./parse-where.ts";
+import { type Leap, edgesTo, reachedRepeatedly, reachedTypes } from "./reach.ts";
 import { TokenReader } from "./token-reader.ts";
 import type { Token } from "./tokens.ts";
 
@@ -38,7 +40,7 @@ class QueryParser {
     const start = this.node();
     this.name(start, undefined, "node");
     const from = this.start(start);
-    let here = this.typeOf(start.type!);
+    let here: readonly number[] = [this.typeOf(start.type!)];
     while (reader.sees("-") || reader.sees("<")) here = this.hop(here);
     if (reader.word("where")) {
       const parser = new ConditionParser(reader, this.variables);
@@ -69,7 +71,7 @@ class QueryParser {
       type = reader.next();
       if (reader.sees(":")) [variable, type] = [type, undefined];
     }
-    if (reader.take(":")) type = reader.name("the name of a node type");
+    if (reader.take(":") && !(variable && reader.take("*"))) type = reader.name("the name of a node type");
     const entries = reader.sees("{") ? reader.map() : [];
     reader.expect(")", "Expected ) to end the node.");
     return { variable, type, entries, at };
@@ -99,15 +101,15 @@ class QueryParser {
     return { type: type.text, ids: ids as string[], ...(select === undefined ? {} : { select: select as string[] }) };
   }
 
-  /** One edge and the node behind it; takes the index of the node type it leaves, returns that of the one it reaches. */
-  private hop(here: number): number {
+  /** One edge and the node behind it; takes the indexes of the node types it leaves, returns those of the ones it reaches. */
+  private hop(here: readonly number[]): readonly number[] {
     const { reader } = this;
     const back = reader.take("<");
     reader.expect("-", "Expected - before the edge.");
     const { at } = reader.expect("[", "Expected an edge such as [:watched].");
     const variable = reader.token.kind === "name" ? reader.next() : undefined;
-    reader.expect(":", "Expected a colon and the type of the edge, such as [:watched].");
-    const type = reader.name("the name of an edge type");
+    const types = this.edgeTypes(variable);
+    const times = this.times();
     const entries = reader.sees("{") ? reader.map() : [];
     reader.expect("]", "Expected ] to end the edge.");
     reader.expect("-", "Expected - after the edge.");
@@ -116,18 +118,80 @@ class QueryParser {
     const node = this.node();
     const index = this.hops.length;
     this.conditions.push({ edge: [], node: [] });
-    this.name({ variable, type, entries, at }, index, "edge");
+    this.name({ variable, type: undefined, entries, at }, index, "edge");
     this.name(node, index, "node");
-    const reached = this.reached(type, direction, here, node.type);
+    const edges = types?.map((type) => reader.named(type, this.model.edges, "edge type"));
+    const leap = { edges: edges ?? this.model.edges.map((_, i) => i), direction, from: here } as const;
+    const reached = this.reached(types, leap, times, at);
     const edgeOptions = this.options(entries, index, "edge", hopOptions);
     const nodeOptions = this.options(node.entries, index, "node", ["select"]);
     this.hops.push({
-      edge: type.text,
-      ...(direction === "out" ? {} : { direction }),
+      ...this.edgesAsked(types, leap, reached, node.type, times !== undefined),
       ...this.hopOptions(edgeOptions),
       ...selection(edgeOptions.get("select"), nodeOptions.get("select")),
+      ...(times === undefined ? {} : { repeat: { times } }),
     });
-    return reached;
+    return node.type ? [this.typeOf(node.type)] : reached;
+  }
+
+  /** `:a|b`; undefined for any: nothing, or a name alone. */
+  private edgeTypes(variable: Token | undefined): readonly Token[] | undefined {
+    const { reader } = this;
+    if (!reader.take(":")) {
+      if (variable !== undefined && this.model.edges.some(({ name }) => name === variable.text)) {
+        throw reader.error("Expected a colon and the type of the edge.", `Write [:${variable.text}].`);
+      }
+      return undefined;
+    }
+    const types = [reader.name("the name of an edge type")];
+    while (reader.take("|")) {
+      reader.take(":");
+      types.push(reader.name("the name of an edge type"));
+    }
+    return types;
+  }
+
+  /** `*1..3` and `*..3`: how often the hop is walked at most. */
+  private times(): number | undefined {
+    const { reader } = this;
+    if (!reader.sees("*")) return undefined;
+    const { at } = reader.next();
+    const number = (): number | undefined => (reader.token.kind === "number" ? Number(reader.next().text) : undefined);
+    const least = number();
+    const most = reader.take("..") ? number() : undefined;
+    if (most !== undefined && (least === undefined || least === 1)) return most;
+    const hint = "Write *1..3: everything that is reached within three repetitions.";
+    throw reader.errorAt(at, "A repeated hop is walked from 1 to a number of times.", hint);
+  }
+
+  /** Edge types and direction as a request says them; a type at the node leaves only what leads there. */
+  private edgesAsked(
+    types: readonly Token[] | undefined,
+    leap: Leap,
+    reached: readonly number[],
+    node: Token | undefined,
+    isRepeated: boolean,
+  ): Pick<HopRequest, "edge" | "direction"> {
+    const { model, reader } = this;
+    const direction = leap.direction === "out" ? {} : { direction: leap.direction };
+    if (node !== undefined) {
+      const type = this.typeOf(node);
+      const names = reached.map((index) => model.nodes[index]!.name);
+      if (!reached.includes(type)) {
+        const what = types?.length === 1 ? `"${types[0]!.text}" leads` : "This leads";
+        const hint = `Write ${names.map((name) => `(${name})`).join(" or ")}, or ().`;
+        throw reader.errorAt(node.at, `${what} to ${names.map((name) => `"${name}"`).join(" or ")} here.`, hint);
+      }
+      if (reached.length > 1) {
+        if (isRepeated) {
+          const hint = "Leave the type out, or name the edge types that lead to it.";
+          throw reader.errorAt(node.at, `A repeated hop leads to ${names.join(", ")}, not to one of them.`, hint);
+        }
+        return { edge: edgesTo(model, leap, type), ...direction };
+      }
+    }
+    if (types === undefined) return { edge: "*", ...(leap.direction === "both" ? {} : { direction: leap.direction }) };
+    return { edge: types.length === 1 ? types[0]!.text : types.map(({ text }) => text), ...direction };
   }
 
   private name(pattern: Pattern, hop: number | undefined, of: "edge" | "node"): void {
@@ -181,21 +245,25 @@ class QueryParser {
     return this.reader.named(token, this.model.nodes, "node type");
   }
 
-  private reached(edge: Token, direction: string, here: number, node: Token | undefined): number {
-    const index = this.reader.named(edge, this.model.edges, "edge type");
-    const { from, to } = this.model.edges[index]!;
-    const hereName = this.model.nodes[here]!.name;
+  private reached(
+    types: readonly Token[] | undefined,
+    leap: Leap,
+    times: number | undefined,
+    at: number,
+  ): readonly number[] {
+    const { model, reader } = this;
+    const here = leap.from.map((type) => `"${model.nodes[type]!.name}"`).join(" or ");
+    for (const [i, type] of (types ?? []).entries()) {
+      const edge = leap.edges[i]!;
+      if (reachedTypes(model, { ...leap, edges: [edge] }).length > 0) continue;
+      const { from, to } = model.edges[edge]!;
+      const hint = `It is declared (${from})-[:${type.text}]->(${to}).`;
+      throw reader.errorAt(type.at, `"${type.text}" cannot be walked this way from ${here}.`, hint);
+    }
     const reached =
-      direction !== "in" && from === hereName ? to : direction !== "out" && to === hereName ? from : undefined;
-    if (reached === undefined) {
-      const hint = `It is declared (${from})-[:${edge.text}]->(${to}).`;
-      throw this.reader.errorAt(edge.at, `"${edge.text}" cannot be walked this way from "${hereName}".`, hint);
-    }
-    const type = this.model.nodes.findIndex(({ name }) => name === reached);
-    if (node && this.typeOf(node) !== type) {
-      throw this.reader.errorAt(node.at, `"${edge.text}" leads to "${reached}" here.`, `Write (${reached}) or ().`);
-    }
-    return type;
+      times === undefined ? reachedTypes(model, leap) : reachedRepeatedly(model, leap, Math.min(times, 100));
+    if (reached.length > 0) return reached;
+    throw reader.errorAt(at, `No edge type can be walked this way from ${here}.`, "Turn the arrow, or leave it out.");
   }
 }
 

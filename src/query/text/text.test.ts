@@ -61,6 +61,34 @@ describe("query text", () => {
     });
   });
 
+  test("walks several edge types, any of them, and again", () => {
+    const hopsOf = (path: string) => parseQuery(`(account {id: 'a'})${path}`, model).hops;
+    expect(hopsOf("-[:uses|has_profile]->()")).toEqual([{ edge: ["uses", "has_profile"] }]);
+    expect(hopsOf("-[:uses|:has_profile {limit: 3}]-()")).toEqual([
+      { edge: ["uses", "has_profile"], direction: "both", limit: 3 },
+    ]);
+    expect(hopsOf("-[]-()<-[]-()")).toEqual([{ edge: "*" }, { edge: "*", direction: "in" }]);
+    expect(hopsOf("-[w]->(x:*) WHERE w.lastSeen > '1d' AND x.firstSeen < '2d'")).toEqual([
+      {
+        edge: "*",
+        direction: "out",
+        where: { edge: { lastSeen: { gt: "1d" } }, node: { firstSeen: { lt: "2d" } } },
+      },
+    ]);
+    expect(hopsOf("-[:knows*1..3]-(account)")).toEqual([{ edge: "knows", direction: "both", repeat: { times: 3 } }]);
+    expect(hopsOf("-[w*..2 {since: 'ever'}]-()")).toEqual([{ edge: "*", since: "ever", repeat: { times: 2 } }]);
+  });
+
+  test("chooses among edge types by the type of the node they lead to", () => {
+    const hopsOf = (path: string) => parseQuery(`(account {id: 'a'})${path}`, model).hops;
+    expect(hopsOf("-[]-(device)")).toEqual([{ edge: ["uses"], direction: "both" }]);
+    expect(hopsOf("-[:uses|knows]->(d:device)")).toEqual([{ edge: ["uses"] }]);
+    expect(hopsOf("-[]->()-[:has_profile|watched]-(account)")).toEqual([
+      { edge: "*", direction: "out" },
+      { edge: [{ type: "has_profile", direction: "in" }], direction: "both" },
+    ]);
+  });
+
   test("filters and selects in braces", () => {
     const text =
       "(account {id: 'a'})-[:uses {`latest`: true, n: {gte: 2}, select: ['n']}]->(device {kind: 'tv', tags: ['a'], select: []})";
@@ -116,6 +144,15 @@ describe("query text", () => {
     ["(account {id: 'a'})-[w:uses]->(d:device) WHERE w.a = 1 OR d.a = 1", "1:59", "AND at the top"],
     ["(account {id: 'a'})-[w:uses]->() WHERE w.a ~ 1", "1:44", undefined],
     ["(account {id: 'a'}) RETURN x", "1:21", undefined],
+    ["(account {id: 'a'})-[uses]->()", "1:26", "[:uses]"],
+    ["(account {id: 'a'})-[:uses|]->()", "1:28", undefined],
+    ["(account {id: 'a'})-[:uses|watched]->()", "1:28", "(profile)-[:watched]->(title)"],
+    ["(account {id: 'a'})-[:knows*]->()", "1:28", "*1..3"],
+    ["(account {id: 'a'})-[:knows*3]->()", "1:28", "*1..3"],
+    ["(account {id: 'a'})-[:knows*2..3]->()", "1:28", "*1..3"],
+    ["(account {id: 'a'})-[]->(title)", "1:26", "(profile) or (device) or (account), or ()"],
+    ["(account {id: 'a'})-[*1..2]->(title)", "1:31", "Leave the type out"],
+    ["(title {id: 'a'})-[]->()", "1:19", "Turn the arrow"],
   ])("refuses %s at %s", (text, place, hint) => {
     const error = refusal(text);
     expect(error.kind).toBe("invalid");
@@ -162,6 +199,9 @@ describe("query text", () => {
       "-2.5e3",
       "'a'",
       "w",
+      "*",
+      "|",
+      "..",
       "\ud800",
       "\0",
       "é",
@@ -172,7 +212,7 @@ describe("query text", () => {
       fc.array(fc.constantFrom(...words, ...more), { maxLength: 60 }).map((list) => list.join(" ")),
     );
     const valid =
-      "(a:account {id: 'a'})-[w:uses {since: '3d', n: [1]}]->(d:device) WHERE NOT (w.a = 1 OR w.b IN ['x']) AND d.k < 2";
+      "(a:account {id: 'a'})-[:knows|knows*1..2]-(x:*)-[w:uses {since: '3d', n: [1]}]->(d:device) WHERE NOT (w.a = 1 OR w.b IN ['x']) AND d.k < 2";
     const damaged = fc
       .tuple(fc.nat(valid.length), fc.nat(8), fc.constantFrom(...words, ...more))
       .map(([at, length, word]) => valid.slice(0, at) + word + valid.slice(at + length));

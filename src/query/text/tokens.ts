@@ -15,7 +15,7 @@ const queryLengthMax = 64 * 1024;
 const blank = /[ \t\r\n]*/y;
 const name = /[A-Za-z_][A-Za-z0-9_]*/y;
 const number = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-const sign = /<>|<=|>=|[()[\]{}:,.<>=-]/y;
+const sign = /<>|<=|>=|\.\.|[()[\]{}:,.<>=|*-]/y;
 
 /** The last token is the end. @throws RdgError invalid */
 export function tokenize(text: string): Token[] {
