@@ -133,7 +133,7 @@ function truncations(answer: RenderedAnswer, paint: Paint): string[] {
 }
 
 /** Ids and values come from anybody: control characters, which a terminal would obey, are shown as escapes. */
-function plain(text: string): string {
+export function plain(text: string): string {
   if (!/\p{Cc}/u.test(text)) return text;
   return JSON.stringify(text).replace(/\p{Cc}/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -49,6 +49,22 @@ describe("a new folder of rdg init", () => {
     expect(json).toMatchObject({ complete: true, levels: [{}, {}, {}] });
   });
 
+  test("counts, finds paths and what nodes have in common", async () => {
+    const counted = await rdg("count", "page", "docs", "nothing");
+    expect(counted.out).toMatch(/^id +edge +direction +count\ndocs +viewed +in +[1-9]\nnothing +viewed +in +0\n$/);
+    const json = JSON.parse(
+      (await rdg("count", "user", "ada", "-e", "viewed", "--since", "ever", "--json")).out,
+    ) as object;
+    expect(json).toMatchObject({ counts: [{ id: "ada", edge: "viewed", direction: "out" }] });
+    const path = await rdg("path", "user", "ada", "user", "bob");
+    expect(path.out).toMatch(/^user ada.*\n└─ viewed → page docs.*\n {3}└─ viewed ← user bob/);
+    const none = await rdg("path", "user", "ada", "user", "nobody");
+    expect(none).toMatchObject({ code: 0, out: "", err: "No path was found within 6 edges.\n" });
+    const common = await rdg("common", "user", "ada", "bob", "--limit", "1");
+    expect(common.out).toMatch(/^page .*\n├─ viewed ← user ada.*\n└─ viewed ← user bob/);
+    expect(await rdg("common", "user", "ada", "bob", "--limit", "few")).toMatchObject({ code: 2 });
+  });
+
   test("writes its definition for programs that do not share the source", async () => {
     const out = join(folder, "client.ts");
     const written = await runCli(["client", dev.url, "--out", out]);
