@@ -1,5 +1,5 @@
 // What a user must not be able to write.
-import { count, defineGraph, edge, event, job, node, sideInput, t, when } from "rdg";
+import { count, defineGraph, edge, enrichment, event, job, node, sideInput, t, when } from "rdg";
 import { account, catalogue, device, playback, profile, title, watched } from "../../examples/streaming/graph.ts";
 
 job(playback).emit((e) => [
@@ -97,3 +97,13 @@ job(order).emit((e) => [
   // @ts-expect-error an array has no fields
   e.lines.sku,
 ]);
+
+const amount = { amount: t.int64() };
+// @ts-expect-error what it loads is not of its fields
+enrichment("prices", { on: title, fields: amount, load: async () => new Map([["t", { amount: "much" }]]) });
+// @ts-expect-error a required field is missing
+enrichment("prices", { on: title, fields: amount, load: async () => new Map([["t", {}]]) });
+// @ts-expect-error an edge type has no ids
+enrichment("prices", { on: watched, fields: amount, load: async () => new Map() });
+// @ts-expect-error a set is a property's
+enrichment("prices", { on: title, fields: { amount: t.int64().merge("union") }, load: async () => new Map() });

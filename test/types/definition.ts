@@ -3,6 +3,7 @@ import {
   count,
   defineGraph,
   edge,
+  enrichment,
   event,
   job,
   node,
@@ -176,6 +177,19 @@ job(playback)
   .enrich({ film: catalogue.by((e) => e.titleId) })
   .emit((e, { film }) => [title.upsert(e.titleId, { name: film.name, kind: film.kind })]);
 
+// What an enrichment loads is typed by its fields.
+const prices = enrichment("prices", {
+  on: title,
+  fields: { amount: t.int64(), currency: t.string().optional() },
+  load: async (ids, { signal }) => {
+    assertType<Same<typeof ids, readonly string[]>>();
+    assertType<Same<typeof signal, AbortSignal>>();
+    return new Map(ids.map((id) => [id, { amount: 5, currency: null }]));
+  },
+  timeout: "100ms",
+});
+assertType<Same<(typeof prices)["name"], "prices">>();
+
 assertType<Same<typeof orders, JobDef>>();
 assertType<Same<typeof closed, JobDef>>();
 defineGraph("shop", {
@@ -185,5 +199,6 @@ defineGraph("shop", {
   skewMax: "1m",
   lateness: "2h",
   tombstoneGrace: "30d",
+  enrichments: [prices],
 });
 void [least, minimal];

@@ -44,6 +44,7 @@ const callsMax = 8;
 const valueBytesMax = 65_536;
 const kilobyte = 1_024;
 const noticeMs = 10_000;
+const writtenOffMs = 5_000;
 
 type Found = (id: string, value: EnrichedValue, kilobytes: number) => void;
 type Failed = (count: number, cause: FailureCause) => void;
@@ -135,22 +136,29 @@ export class EnrichmentSource {
 
   /** Under the limit, and no longer than until the signal is aborted. */
   async #load(ids: readonly string[], signal: AbortSignal, deadlineMs: number): Promise<unknown> {
-    const { clock, enrichment } = this.#options;
+    const { clock, timers, enrichment } = this.#options;
     const permit = await this.limit.enter({ signal, deadlineMs });
     const startedMs = clock.monotonicMs();
     const { promise: givenUp, reject } = Promise.withResolvers<never>();
     const giveUp = (): void => reject(signal.reason as Error);
     signal.addEventListener("abort", giveUp);
     const units = ids.length / this.#model.batchMax;
+    // The function may throw before it returns a promise.
+    const loading = Promise.resolve().then(() => enrichment.load(ids, { signal }));
     try {
-      // The function may throw before it returns a promise.
-      const loading = Promise.resolve().then(() => enrichment.load(ids, { signal }));
       const values = await Promise.race([loading, givenUp]);
       permit.end("fine", clock.monotonicMs() - startedMs, units);
       return values;
     } catch (error) {
       const outcome = error instanceof TimedOut ? "late" : signal.aborted ? "ignored" : "failed";
-      permit.end(outcome, clock.monotonicMs() - startedMs, units);
+      const tookMs = clock.monotonicMs() - startedMs;
+      // Given up, it may go on all the same: it holds its place, but not for ever.
+      const cancel = timers.after(writtenOffMs, () => permit.end("failed", tookMs, units));
+      const end = (): void => {
+        cancel();
+        permit.end(outcome, tookMs, units);
+      };
+      loading.then(end, end);
       throw error;
     } finally {
       signal.removeEventListener("abort", giveUp);
