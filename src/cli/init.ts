@@ -9,17 +9,17 @@ import { print, say } from "./output.ts";
 const definition = `// Who looked at which page on which device: events in, a graph out.
 import { count, defineGraph, edge, event, job, node, t } from "rdg";
 
-const view = event("view", {
+export const view = event("view", {
   key: "userId",
   time: "at",
   fields: { userId: t.string(), pageId: t.string(), deviceId: t.string().optional(), at: t.timestamp() },
 });
 
-const user = node("user");
-const page = node("page", { views: t.counter() });
-const device = node("device");
-const viewed = edge("viewed", user, page, { ttl: "100d", properties: { times: t.counter() } });
-const uses = edge("uses", user, device, { ttl: "100d" });
+export const user = node("user");
+export const page = node("page", { views: t.counter() });
+export const device = node("device");
+export const viewed = edge("viewed", user, page, { ttl: "100d", properties: { times: t.counter() } });
+export const uses = edge("uses", user, device, { ttl: "100d" });
 
 const fromView = job(view, { window: "1s" }).emit((e) => [
   user.upsert(e.userId),
