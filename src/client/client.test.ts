@@ -2,16 +2,21 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type PeopleServer, at, bought, knows, owns, peopleServer, person, thing } from "../../test/client/people.ts";
 import { RdgError } from "../core/errors.ts";
-import type { Gateway, ProduceRequest } from "../gateway/port.ts";
+import { BadRecords, type Gateway, type ProduceRequest } from "../gateway/port.ts";
 import type { Client } from "./client.ts";
+import { eventJson } from "./event-json.ts";
 import { connect } from "./grpc/index.ts";
 
 let server: PeopleServer;
 let rdg: Client;
 const produced: ProduceRequest[] = [];
+/** Of the next requests. */
+const failures: RdgError[] = [];
 const gateway: Gateway = {
   async produce(request) {
     produced.push(request);
+    const failure = failures.shift();
+    if (failure !== undefined) throw failure;
     return { accepted: 1, positions: ["events.bought/0@0"], duplicate: false, rejected: [], rejectedCount: 0 };
   },
   produceMixed: async () => {
@@ -155,6 +160,36 @@ describe.each(["http", "grpc"] as const)("the client over %s", (transport) => {
       .map((line) => JSON.parse(line) as unknown);
     const sent = { who: "ann", at: new Date(at(0)).toISOString(), price: "1152921504606846976", raw: "/w==" };
     expect(lines).toEqual([sent, { ...sent, who: "bob" }]);
+  });
+
+  test("selects properties of the starts", async () => {
+    const answer = await rdg.from(person, ["bob", "ann"], { select: ["and"] }).run();
+    expect(answer.nodes.map(({ id, properties }) => [id, properties])).toEqual([
+      ["bob", { and: 4 }],
+      ["ann", { and: 3 }],
+    ]);
+  });
+
+  test("refuses single events of a batch, and tells when to try again", async () => {
+    const one = { who: "ann", at: new Date(at(0)), price: 1, raw: new Uint8Array() };
+    const problem = { index: 1, field: "at", code: "time_in_future", reason: "it is to come" };
+    failures.push(
+      new BadRecords([problem], 1, 3),
+      new RdgError("overloaded", "jobs_behind", "Later.", { retryAfterMs: 1 }),
+    );
+    await using producer = rdg.producer(bought, { lingerMs: 1 });
+    const sent = await Promise.allSettled([1, 2, 3].map((price) => producer.send({ ...one, price })));
+    expect(sent.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(sent[1]).toMatchObject({ reason: { code: "bad_records", place: "record, at" } });
+    const last = produced.slice(-2).map(({ body, idempotencyKey }) => [Buffer.from(body).toString(), idempotencyKey]);
+    expect(last[0]![0]).toBe(`${eventJson({ ...one, price: 1 })}\n${eventJson({ ...one, price: 3 })}\n`);
+    expect(last[1]).toEqual(last[0]);
+    failures.push(new RdgError("overloaded", "jobs_behind", "Later.", { hint: "Wait.", retryAfterMs: 2_000 }));
+    const busy = connect(server[transport], { retries: 0 });
+    const refused = busy.produce(bought, one);
+    await expect(refused).rejects.toMatchObject({ kind: "overloaded", code: "jobs_behind", message: "Later." });
+    await expect(refused).rejects.toMatchObject({ hint: "Wait.", retryAfterMs: 2_000, retryable: true });
+    await busy.close();
   });
 
   test("raises the server's errors, and says when nobody answers", async () => {

@@ -58,7 +58,12 @@ export interface Client extends Questions {
   /** Gives connections back, where the transport keeps any: gRPC. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
-  /** Starts a traversal at these nodes. */
+  /** Starts a traversal at these nodes, at most 1,000. `select`: which of their properties are answered; all when missing. */
+  from<N extends string, F extends PropertyFields>(
+    node: NodeDef<N, F>,
+    ids: readonly string[],
+    options?: { readonly select?: readonly (keyof F)[] },
+  ): Steps<NodeDef<N, F>, []>;
   from<N extends string, F extends PropertyFields>(
     node: NodeDef<N, F>,
     ...ids: readonly [string, ...string[]]
@@ -118,8 +123,11 @@ export function clientOver(transport: Transport, options: ConnectOptions, ports:
     },
     producer: (event: EventDef<string, EventFields>, own: ProducerOptions = {}) =>
       new BatchingProducer(event, own, transport, ports),
-    from: (node: AnyNode, ...ids: readonly string[]) =>
-      new TraversalSteps(asking, { ids, shape: { start: node, hops: [], enrichments: [] }, hops: [] }),
+    from(node: AnyNode, ids: string | readonly string[], ...more: readonly unknown[]): TraversalSteps {
+      const { select } = (typeof ids === "string" ? {} : (more[0] ?? {})) as { readonly select?: readonly string[] };
+      const start = { ids: typeof ids === "string" ? [ids, ...(more as string[])] : ids, ...(select && { select }) };
+      return new TraversalSteps(asking, { start, shape: { start: node, hops: [], enrichments: [] }, hops: [] });
+    },
   };
   return client as unknown as Client;
 }

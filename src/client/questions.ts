@@ -116,7 +116,7 @@ export interface Questions {
   /** How many edges of each type each node has. */
   count<Here extends AnyNode, const X extends Walkable<Here, D>, D extends HopDirection = "out">(
     node: Here,
-    ids: readonly [string, ...string[]],
+    ids: readonly string[],
     edges: X | readonly X[],
     options?: EdgesOptions<X, Reached<X, D, Here>, D>,
   ): Promise<{ readonly counts: readonly Counted<EdgeNameOf<X>>[] } & AsOf>;

@@ -7,6 +7,7 @@ import type {
   HopDirection,
   HopRequest,
   HopSelection,
+  StartRequest,
   TraverseAnswer,
   TraverseRequest,
 } from "../model/traversal.ts";
@@ -49,7 +50,7 @@ export interface Asking {
 }
 
 interface Built {
-  readonly ids: readonly string[];
+  readonly start: Omit<StartRequest, "type">;
   readonly shape: AnswerShape;
   readonly hops: readonly HopRequest[];
 }
@@ -94,10 +95,10 @@ export class TraversalSteps {
   }
 
   request(options: RunOptions = {}): TraverseRequest {
-    const { ids, shape, hops } = this.#built;
+    const { start, shape, hops } = this.#built;
     const { enrichments } = shape;
     return {
-      from: { type: shape.start.name, ids },
+      from: { type: shape.start.name, ...start },
       hops,
       ...(options.defaults && { defaults: boundsJson(options.defaults) }),
       ...(enrichments.length > 0 && { enrich: enrichments.map(({ name }) => name) }),

@@ -65,6 +65,10 @@ export async function use(): Promise<void> {
   rdg.from(account, "a1").out(uses, { since: "30 days" });
   // @ts-expect-error missing field
   void rdg.produce(playback, { accountId: "a1" });
+  const many: readonly string[] = ["a1", "a2"];
+  rdg.from(account, many, { select: ["firstCountry"] }).out(uses);
+  // @ts-expect-error no such property
+  rdg.from(account, many, { select: ["name"] });
   // @ts-expect-error no ids: no full scan
   rdg.from(title);
 }
@@ -198,8 +202,6 @@ export async function ask(): Promise<void> {
 
   // @ts-expect-error watched does not begin at titles
   await rdg.count(title, ["t1"], watched);
-  // @ts-expect-error no ids: nothing to count
-  await rdg.count(profile, [], watched);
   // @ts-expect-error of one node nothing is common
   await rdg.commonNeighbours(account, ["a1"], uses);
   // @ts-expect-error no such property
