@@ -33,6 +33,38 @@ test("a tree shows what was reached from where", () => {
   ]);
 });
 
+test("a tree tells types with the same ids apart, and where a repeated hop was left", () => {
+  const mixed: RenderedAnswer = {
+    levels: [
+      { nodes: [node("person", "x")] },
+      {
+        nodes: [node("person", "y"), node("device", "x")],
+        edges: [edge("knows", "x", "y"), edge("uses", "x", "x")],
+      },
+      { nodes: [node("person", "x"), node("person", "z")], edges: [edge("knows", "y", "x"), edge("knows", "y", "z")] },
+      { nodes: [node("city", "x")], edges: [edge("lives_in", "y", "x"), edge("lives_in", "x", "x")] },
+    ],
+    hops: [
+      { hop: 0, repetition: 1, complete: true },
+      { hop: 0, repetition: 2, complete: false, truncated: { cause: "limit", nodes: 2 } },
+      { hop: 1, complete: true },
+    ],
+    complete: false,
+  };
+  const time = "2026-11-21 08:00:00";
+  expect(renderTree(mixed).split("\n")).toEqual([
+    "person x",
+    `├─ knows → person y ${time}`,
+    `│  ├─ knows → person x ${time}`,
+    `│  │  └─ lives_in → city x ${time}`,
+    `│  ├─ knows → person z ${time}`,
+    `│  └─ lives_in → city x ${time}`,
+    `└─ uses → device x ${time}`,
+    "Hop 1.2 is not complete: cut by limit at 2 nodes.",
+  ]);
+  expect(renderTable(mixed).split("\n")[3]).toMatch(/^1\.2 +knows +y +x/);
+});
+
 test("a table has a row per edge, or per node without hops", () => {
   const lines = renderTable(answer).split("\n");
   expect(lines[0]).toMatch(/^hop +edge +from +to +last seen +properties$/);

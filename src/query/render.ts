@@ -11,29 +11,29 @@ export interface RenderOptions {
 export function renderTree(answer: RenderedAnswer, options: RenderOptions = {}): string {
   const paint = painter(options.color === true);
   const lines: string[] = [];
-  const hops = answer.levels.map((_, level) => edgesByNear(answer, level + 1));
-  const nodes = answer.levels.map((level) => new Map(level.nodes.map((node) => [node.id, node])));
+  const reachedFrom = edgesByNear(answer);
+  const nodes = answer.levels.map((level) => new Map(level.nodes.map((node) => [keyOf(node.type, node.id), node])));
   const drawn = new Set<string>();
-  const draw = (id: string, level: number, indent: string): void => {
-    const reached = hops[level]?.get(id) ?? [];
-    for (const [i, { edge, far, outward }] of reached.entries()) {
+  const draw = (level: number, key: string, indent: string): void => {
+    const reached = reachedFrom.get(`${level} ${key}`) ?? [];
+    for (const [i, { edge, far, farId, farLevel, outward }] of reached.entries()) {
       const last = i === reached.length - 1;
       const arrow = outward ? `─ ${edge.type} → ` : `─ ${edge.type} ← `;
-      const key = `${level + 1} ${far}`;
-      const again = drawn.has(key) && (hops[level + 1]?.get(far)?.length ?? 0) > 0;
-      drawn.add(key);
-      const node = nodes[level + 1]?.get(far);
+      const place = `${farLevel} ${far}`;
+      const again = drawn.has(place) && reachedFrom.has(place);
+      drawn.add(place);
+      const node = nodes[farLevel]?.get(far);
       const edgeText = described(edge.properties, paint);
       const seen = paint("dim", ` ${shortTime(edge.lastSeen)}`);
       lines.push(
-        `${indent}${last ? "└" : "├"}${paint("dim", arrow)}${nodeText(far, node, paint)}${edgeText}${seen}${again ? paint("dim", " (see above)") : ""}`,
+        `${indent}${last ? "└" : "├"}${paint("dim", arrow)}${nodeText(farId, node, paint)}${edgeText}${seen}${again ? paint("dim", " (see above)") : ""}`,
       );
-      if (!again) draw(far, level + 1, `${indent}${last ? "   " : "│  "}`);
+      if (!again) draw(farLevel, far, `${indent}${last ? "   " : "│  "}`);
     }
   };
   for (const node of answer.levels[0]?.nodes ?? []) {
     lines.push(nodeText(node.id, node, paint));
-    draw(node.id, 0, "");
+    draw(0, keyOf(node.type, node.id), "");
   }
   if (lines.length === 0) lines.push(paint("dim", "Nothing was found."));
   return [...lines, ...truncations(answer, paint)].join("\n");
@@ -47,9 +47,9 @@ export function renderTable(answer: RenderedAnswer, options: RenderOptions = {})
     ? ["hop", "edge", "from", "to", "last seen", "properties"]
     : ["type", "id", "last seen", "properties"];
   const rows = hasHops
-    ? answer.levels.flatMap((level, hop) =>
+    ? answer.levels.flatMap((level, number) =>
         (level.edges ?? []).map((edge) => [
-          String(hop),
+          hopName(answer, number - 1),
           plain(edge.type),
           plain(edge.from),
           plain(edge.to),
@@ -77,24 +77,66 @@ export function renderTable(answer: RenderedAnswer, options: RenderOptions = {})
 interface Reached {
   readonly edge: EdgeAnswer;
   readonly far: string;
+  readonly farId: string;
+  readonly farLevel: number;
   /** Whether the arrow points away from the near node. */
   readonly outward: boolean;
 }
 
-/** The edges of a level by the node of the level before that they were reached from. */
-function edgesByNear(answer: RenderedAnswer, level: number): Map<string, Reached[]> {
+/** Types have no blanks in their names. */
+function keyOf(type: string, id: string): string {
+  return `${type} ${id}`;
+}
+
+/** Edges by level and node that they were reached from: of the level before, or further back behind a hop that was repeated. */
+function edgesByNear(answer: RenderedAnswer): Map<string, Reached[]> {
   const reached = new Map<string, Reached[]>();
-  const [before, here] = [answer.levels[level - 1], answer.levels[level]];
-  if (!before || !here?.edges) return reached;
-  const [near, far] = [new Set(before.nodes.map(({ id }) => id)), new Set(here.nodes.map(({ id }) => id))];
-  for (const edge of here.edges) {
-    const outward = near.has(edge.from) && far.has(edge.to);
-    const from = outward ? edge.from : edge.to;
-    const known = reached.get(from) ?? [];
-    reached.set(from, known);
-    known.push({ edge, far: outward ? edge.to : edge.from, outward });
+  const ends = endTypes(answer);
+  const keys = answer.levels.map(({ nodes }) => new Set(nodes.map(({ type, id }) => keyOf(type, id))));
+  const levelOf = (key: string, before: number): number =>
+    keys.slice(0, before).findLastIndex((level) => level.has(key));
+  for (const [level, { edges = [] }] of answer.levels.entries()) {
+    for (const edge of edges) {
+      const { from, to } = ends.get(edge.type)!;
+      const [origin, target] = [keyOf(from, edge.from), keyOf(to, edge.to)];
+      const outwardAt = keys[level]!.has(target) ? levelOf(origin, level) : -1;
+      const inwardAt = keys[level]!.has(origin) ? levelOf(target, level) : -1;
+      const outward = outwardAt >= inwardAt;
+      const place = `${Math.max(outwardAt, inwardAt)} ${outward ? origin : target}`;
+      const known = reached.get(place) ?? [];
+      reached.set(place, known);
+      const [far, farId] = outward ? [target, edge.to] : [origin, edge.from];
+      known.push({ edge, far, farId, farLevel: level, outward });
+    }
   }
   return reached;
+}
+
+/** What an edge type leads between, as its edges in the answer show: the first pair of types that fits them all, outward before inward. */
+function endTypes({ levels }: RenderedAnswer): Map<string, { readonly from: string; readonly to: string }> {
+  const typesAt = levels.map(({ nodes }) => Map.groupBy(nodes, ({ id }) => id));
+  const typesOf = (id: string, from: number, to: number): string[] => [
+    ...new Set(typesAt.slice(from, to).flatMap((ids) => (ids.get(id) ?? []).map(({ type }) => type))),
+  ];
+  const possible = new Map<string, string[]>();
+  for (const [level, { edges = [] }] of levels.entries()) {
+    for (const { type, from, to } of edges) {
+      const outward = typesOf(from, 0, level).flatMap((near) =>
+        typesOf(to, level, level + 1).map((far) => `${near} ${far}`),
+      );
+      const inward = typesOf(to, 0, level).flatMap((near) =>
+        typesOf(from, level, level + 1).map((far) => `${far} ${near}`),
+      );
+      const pairs = [...outward, ...inward];
+      possible.set(type, possible.get(type)?.filter((pair) => pairs.includes(pair)) ?? pairs);
+    }
+  }
+  return new Map(
+    Array.from(possible, ([type, [pair = ""]]) => {
+      const [from = "", to = ""] = pair.split(" ");
+      return [type, { from, to }];
+    }),
+  );
 }
 
 type Paint = (style: "bold" | "dim" | "yellow", text: string) => string;
@@ -126,10 +168,15 @@ function truncations(answer: RenderedAnswer, paint: Paint): string[] {
   return answer.hops.flatMap((hop, i) => {
     if (hop.complete) return [];
     const { cause, nodes } = hop.truncated;
-    return [
-      paint("yellow", `Hop ${i + 1} is not complete: cut by ${cause} at ${nodes} ${nodes === 1 ? "node" : "nodes"}.`),
-    ];
+    const where = `${nodes} ${nodes === 1 ? "node" : "nodes"}`;
+    return [paint("yellow", `Hop ${hopName(answer, i)} is not complete: cut by ${cause} at ${where}.`)];
   });
+}
+
+/** `2`, or `2.3` for the third repetition of the second hop. */
+function hopName({ hops }: RenderedAnswer, index: number): string {
+  const { hop = index, repetition } = hops[index] ?? {};
+  return repetition === undefined ? String(hop + 1) : `${hop + 1}.${repetition}`;
 }
 
 /** Ids and values come from anybody: control characters, which a terminal would obey, are shown as escapes. */
