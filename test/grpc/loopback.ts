@@ -103,8 +103,10 @@ export interface Traversed {
 
 export class RpcClient {
   readonly client: Client;
+  readonly #metadata = new Metadata();
 
-  constructor(address: string, options: object = {}) {
+  constructor(address: string, options: object = {}, metadata: Readonly<Record<string, string>> = {}) {
+    for (const [name, value] of Object.entries(metadata)) this.#metadata.set(name, value);
     this.client = new Client(address, credentials.createInsecure(), {
       "grpc.max_receive_message_length": -1,
       "grpc.use_local_subchannel_pool": 1,
@@ -130,7 +132,7 @@ export class RpcClient {
         encode,
         (bytes) => answer.decode(bytes),
         request,
-        new Metadata(),
+        this.#metadata,
         options,
         done,
       );
@@ -150,7 +152,7 @@ export class RpcClient {
       encode,
       (bytes) => answer.decode(bytes),
       request,
-      new Metadata(),
+      this.#metadata,
       options,
     );
   }

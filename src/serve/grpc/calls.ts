@@ -55,6 +55,13 @@ export interface CallsOptions {
   readonly onError?: ((error: unknown, request: { readonly method: string; readonly url: string }) => void) | undefined;
 }
 
+/** Made once: an abort without a reason makes an error, with a stack, for each. */
+const callEnded = new RdgError(
+  "closed",
+  "request_aborted",
+  "The call has ended: its caller is gone, or its deadline is over.",
+);
+
 type AnyCall = Pick<ServerWritableStream<Bytes, Bytes>, "getDeadline" | "getPeer" | "metadata" | "request">;
 
 const buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
@@ -87,11 +94,15 @@ export class Calls {
   ): handleUnaryCall<Bytes, Bytes> {
     return (call, respond) => {
       const gone = new AbortController();
-      call.once("cancelled", () => gone.abort());
+      let answered = false;
+      call.once("cancelled", () => {
+        if (!answered) gone.abort(callEnded);
+      });
       this.#run(method, call, gone.signal, async (request, context) => {
         const encoded = await answer(request, context);
         if (gone.signal.aborted) return;
         this.#hold(call, encoded.length);
+        answered = true;
         respond(null, Buffer.from(encoded.buffer, encoded.byteOffset, encoded.length));
       }).then(undefined, (error: unknown) => respond(this.#told(error, method)));
     };
@@ -105,8 +116,10 @@ export class Calls {
     return (call) => {
       const gone = new AbortController();
       const stream = new AnswerStream(call, gone.signal, this.#options.answers, this.#options.connections());
-      call.once("cancelled", () => gone.abort());
-      call.once("close", () => gone.abort());
+      call.once("cancelled", () => {
+        // Comes at the end of every call; there is nothing left to give up then.
+        if (stream.pendingBytes > 0 || !call.writableEnded) gone.abort(callEnded);
+      });
       this.#run(method, call, gone.signal, (request, context) => answer(request, context, stream)).then(
         () => call.end(),
         (error: unknown) => {
@@ -209,14 +222,21 @@ export class AnswerStream {
     });
   }
 
+  /** Whether the call has ended before its answer. */
+  get ended(): boolean {
+    return this.#signal.aborted;
+  }
+
   /** Bytes that were written and not taken yet. */
   get pendingBytes(): number {
     return this.#pendingBytes;
   }
 
-  /** The stream keeps the message. Its bytes are held in the budget of answers until they are taken; who takes nothing for long makes room. */
-  write(message: Bytes): void {
+  /** The bytes may be written over afterwards. They are held in the budget of answers until they are taken; who takes nothing for long makes room. */
+  write(bytes: Bytes): void {
     if (this.#signal.aborted) return;
+    // With nothing before it the library copies a message at once, else later.
+    const message = this.#pendingBytes > 0 ? Buffer.from(bytes) : bytes;
     const holding = this.#answers.hold(() => this.#connections.cut(this.#peer));
     const written = this.#connections.writing(this.#peer);
     const giveBack = (): void => {

@@ -31,6 +31,7 @@ export class Connections {
   /** In order of age. */
   readonly #writes = new Set<PendingWrite>();
   #stopSweeping: (() => void) | undefined;
+  #onEmpty: (() => void) | undefined;
 
   constructor(injector: ConnectionInjector, { settings, clock, timers, tls }: ConnectionsOptions) {
     this.#settings = settings;
@@ -39,7 +40,10 @@ export class Connections {
     const take = (socket: Socket): void => {
       const peer = `${socket.remoteAddress}:${socket.remotePort}`;
       this.#sockets.set(peer, socket);
-      socket.once("close", () => this.#sockets.delete(peer));
+      socket.once("close", () => {
+        this.#sockets.delete(peer);
+        if (this.#sockets.size === 0) this.#onEmpty?.();
+      });
       socket.on("error", () => undefined);
       injector.injectConnection(socket);
     };
@@ -69,6 +73,15 @@ export class Connections {
   /** Takes no more. */
   stopListening(): void {
     this.#server.close(() => undefined);
+  }
+
+  /** Resolves when the last has ended. */
+  async ended(): Promise<void> {
+    while (this.#sockets.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onEmpty = resolve;
+      });
+    }
   }
 
   /** Ends all that are left. */

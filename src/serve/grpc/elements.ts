@@ -124,7 +124,7 @@ function plainValue(json: JsonValue): Value {
       return { kind: { $case: "doubleValue", value: json } };
     case "boolean":
       return { kind: { $case: "boolValue", value: json } };
-    case "object":
+    default:
       return mapOf(json as { readonly [name: string]: JsonValue }, () => plainValue);
   }
 }

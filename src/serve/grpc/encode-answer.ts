@@ -55,7 +55,7 @@ export class AnswerEncoder {
   }
 
   /**
-   * A TraverseResponse with what is pending, up to about `bytesMax`, and with the encoded summary if all of it fits. Takes what it has written from `pending`.
+   * A TraverseResponse with what is pending, one element at least and up to about `bytesMax`, and with the encoded summary if all of it fits. Takes what it has written from `pending`.
    * The bytes are valid until the next call.
    */
   response(pending: PendingPart[], bytesMax: number, summary: Uint8Array | undefined): Buffer {
@@ -87,10 +87,12 @@ export class AnswerEncoder {
     }
     if (part.kind === "nodes") {
       const encoder = this.nodes[part.type]!;
-      while (pending.at < part.to && writer.length < bytesMax) encoder.node(part, pending.at++);
+      do encoder.node(part, pending.at++);
+      while (pending.at < part.to && writer.length < bytesMax);
     } else {
       const encoder = this.edges[part.edge]!;
-      while (pending.at < part.to && writer.length < bytesMax) encoder.edge(part, pending.at++);
+      do encoder.edge(part, pending.at++);
+      while (pending.at < part.to && writer.length < bytesMax);
     }
     writer.end(from, chunkLengthBytes);
     return pending.at >= part.to;
@@ -278,7 +280,7 @@ function listWriter(writer: ProtobufWriter, item: (value: PropertyValue) => void
 function writeMap<T>(
   writer: ProtobufWriter,
   map: { readonly [name: string]: T },
-  itemOf: (name: string) => ((value: T & ({} | null)) => void) | undefined,
+  itemOf: (name: string) => ((value: T) => void) | undefined,
 ): void {
   writer.byte(mapTag);
   const from = writer.begin();
@@ -290,7 +292,7 @@ function writeMap<T>(
     writeKey(writer, name);
     const valueFrom = writer.begin();
     if (value === null) writeNull(writer);
-    else item(value as T & {});
+    else item(value);
     writer.end(valueFrom);
     writer.end(entry);
   }
@@ -311,7 +313,7 @@ function writeJson(writer: ProtobufWriter, value: JsonValue): void {
     case "boolean":
       writer.byte(boolTag);
       return writer.byte(value ? 1 : 0);
-    case "object":
+    default:
       return writeMap(
         writer,
         value as { readonly [name: string]: JsonValue },

@@ -1,21 +1,16 @@
 // rdg.v1.GraphService over the query stage.
-import type { GraphModel } from "../../model/definition.ts";
 import { TraverseRequest } from "../../model/rpc/generated/rdg/v1/traverse.ts";
 import type { Queries } from "../../query/port.ts";
 import type { Admission } from "../guards.ts";
-import type { ServerBounds } from "../server.ts";
 import type { AnswerStream, Calls } from "./calls.ts";
 import { AnswerEncoder, type PendingPart } from "./encode-answer.ts";
-import { questionCalls } from "./question-calls.ts";
+import { type QuestionCallsOptions, questionCalls } from "./question-calls.ts";
 import { traverseRequestOf } from "./requests.ts";
 import { type Methods, graphMethods } from "./services.ts";
 import type { GrpcSettings } from "./settings.ts";
 import { encodedSummary } from "./summary.ts";
 
-export interface GraphServiceOptions {
-  readonly model: GraphModel;
-  readonly queries: Queries;
-  readonly bounds: Pick<ServerBounds, "queries" | "waiters" | "answers" | "otherBodies">;
+export interface GraphServiceOptions extends QuestionCallsOptions {
   /** Traversals whose readers do not keep up: what was walked for them is held. */
   readonly slowReaders: Admission;
   readonly settings: GrpcSettings;
@@ -57,12 +52,13 @@ async function traverse(
   const pending: PendingPart[] = [];
   let rows = 0;
   for await (const part of parts) {
+    // Nobody reads any more: what is left is given up.
+    if (stream.ended) return;
     if (part.kind === "end") {
       const summary = encodedSummary(part);
       do {
         await keepUp(stream, turn, answerMessageBytes);
-        // The encoder's bytes are written over by the next answer.
-        stream.write(Buffer.from(encoder.response(pending, answerMessageBytes, summary)));
+        stream.write(encoder.response(pending, answerMessageBytes, summary));
       } while (pending.length > 0);
       return;
     }
@@ -71,7 +67,7 @@ async function traverse(
     // A small answer is one message, with the summary.
     while (rows >= rowsPending) {
       await keepUp(stream, turn, answerMessageBytes);
-      stream.write(Buffer.from(encoder.response(pending, answerMessageBytes, undefined)));
+      stream.write(encoder.response(pending, answerMessageBytes, undefined));
       rows = pending.reduce((sum, { at, part: { to } }) => sum + to - at, 0);
     }
   }

@@ -1,7 +1,7 @@
 // What a call must pass before its message is read: who asks, and room among those that are being received.
 import { TLSSocket } from "node:tls";
 import {
-  Metadata,
+  type Metadata,
   type ServerInterceptingCallInterface,
   ServerInterceptingCall,
   type ServerInterceptor,

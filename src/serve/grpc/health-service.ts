@@ -11,7 +11,7 @@ import type { Admission } from "../guards.ts";
 import type { Readiness } from "../operation-routes.ts";
 import type { Bytes } from "./calls.ts";
 import { readMessage } from "./messages.ts";
-import { type Methods, healthMethods } from "./services.ts";
+import type { Methods, healthMethods } from "./services.ts";
 import { statusOf } from "./status.ts";
 
 export interface HealthOptions {

@@ -80,7 +80,7 @@ function gatewayRequestOf(request: ProduceRequest, model: GraphModel, principal:
   }
   const key = idempotencyKey === undefined ? undefined : checkedKey(idempotencyKey);
   // The gateway may live on another thread: it takes the buffer with it, which must hold nothing else.
-  const body = records.slice();
+  const body = new Uint8Array(records);
   return {
     target: { kind, name },
     format: known,

@@ -89,8 +89,7 @@ export class ProtobufWriter {
     const { length } = value;
     // No character takes more than three bytes, and no length more than five.
     this.reserve(length * 3 + 5);
-    const { buffer } = this;
-    let { at } = this;
+    const { buffer, at } = this;
     if (length < 128) {
       for (let i = 0; i < length; i++) {
         const code = value.charCodeAt(i);

@@ -1,5 +1,6 @@
 // The questions of rdg.v1.GraphService beside traversals: one message asks, one answers.
 import type { handleUnaryCall } from "@grpc/grpc-js";
+import type { GraphModel } from "../../model/definition.ts";
 import type { MessageFns } from "../../model/rpc/generated/rdg/v1/element.ts";
 import {
   CommonNeighboursRequest,
@@ -14,11 +15,11 @@ import {
   ShortestPathRequest,
   ShortestPathResponse,
 } from "../../model/rpc/generated/rdg/v1/question.ts";
-import type { QueryContext } from "../../query/port.ts";
+import type { Queries, QueryContext } from "../../query/port.ts";
+import type { ServerBounds } from "../server.ts";
 import type { Bytes, Calls } from "./calls.ts";
 import { ElementMessages } from "./elements.ts";
 import type { RequestShape } from "./field-path.ts";
-import type { GraphServiceOptions } from "./graph-service.ts";
 import {
   commonNeighboursRequestOf,
   countRequestOf,
@@ -28,6 +29,12 @@ import {
 } from "./requests.ts";
 import { graphMethods } from "./services.ts";
 import { directionMessage, truncationOf } from "./summary.ts";
+
+export interface QuestionCallsOptions {
+  readonly model: GraphModel;
+  readonly queries: Queries;
+  readonly bounds: Pick<ServerBounds, "queries" | "waiters" | "answers" | "otherBodies">;
+}
 
 /** How one question is read, asked and answered. */
 interface Question<Q, A> {
@@ -39,7 +46,7 @@ interface Question<Q, A> {
   readonly encode: (answer: A) => Uint8Array;
 }
 
-export function questionCalls(calls: Calls, { queries, bounds, model }: GraphServiceOptions) {
+export function questionCalls(calls: Calls, { queries, bounds, model }: QuestionCallsOptions) {
   const elements = new ElementMessages(model);
   const call = <Q extends { readonly options: QuestionOptions | undefined }, A>(
     question: Question<Q, A>,

@@ -11,7 +11,7 @@ import {
 import type { Admission } from "../guards.ts";
 import type { Bytes } from "./calls.ts";
 import { readMessage } from "./messages.ts";
-import { type Methods, reflectionMethods } from "./services.ts";
+import type { Methods, reflectionMethods } from "./services.ts";
 import { statusOf } from "./status.ts";
 
 type Answer = NonNullable<ServerReflectionResponse["messageResponse"]>;

@@ -115,6 +115,8 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       closing.abort();
       const cancel = timers.after(settings.closeTimeoutMs, () => connections.destroy());
       await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      // The library takes sessions that only begin to close for closed ones: Node closes them together with their server.
+      await connections.ended();
       cancel();
       connections.destroy();
     },

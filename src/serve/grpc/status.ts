@@ -33,7 +33,8 @@ const violationsMax = 20;
 
 /** @param shape the request's, for the places in it; undefined where it has none */
 export function statusOf(error: unknown, shape?: RequestShape): StatusObject {
-  const { code, detail, place, hint } = problemOf(error);
+  const { code, detail, place: told = "", hint } = problemOf(error);
+  const place = shape === undefined ? told : fieldPath(told, shape);
   const kind = error instanceof RdgError ? error.kind : "internal";
   const statusCode = codeOfCode.get(code) ?? codeOfKind[kind];
   const message = short(hint === undefined || hint === "" ? detail : `${detail} ${hint}`);
@@ -47,7 +48,7 @@ export function statusOf(error: unknown, shape?: RequestShape): StatusObject {
     ),
   });
   const details = [anyOf("ErrorInfo", ErrorInfo.encode(info).finish())];
-  const violations = kind === "invalid" ? violationsOf(error, shape) : [];
+  const violations = kind === "invalid" ? violationsOf(error, place) : [];
   const retryAfterS = statusCode === status.CANCELLED ? undefined : retryAfterOf(error);
   if (retryAfterS !== undefined) {
     const { retryAfterMs = retryAfterS * 1_000 } = error as RdgError;
@@ -71,7 +72,7 @@ function anyOf(name: string, value: Uint8Array): { typeUrl: string; value: Uint8
   return { typeUrl: `type.googleapis.com/google.rpc.${name}`, value };
 }
 
-function violationsOf(error: unknown, shape: RequestShape | undefined): BadRequest["fieldViolations"] {
+function violationsOf(error: unknown, place: string): BadRequest["fieldViolations"] {
   const records = BadRecords.from(error);
   const violations = records
     ? records.problems.map(({ index, field, code, reason }) => ({
@@ -79,17 +80,13 @@ function violationsOf(error: unknown, shape: RequestShape | undefined): BadReque
         description: reason,
         reason: code,
       }))
-    : [violationOf(error as RdgError, shape)];
+    : [{ field: place, description: (error as RdgError).message, reason: (error as RdgError).code }];
   return violations.slice(0, violationsMax).map(({ field, description, reason }) => ({
     field: short(field),
     description: short(description),
     reason: reason.toUpperCase(),
     localizedMessage: undefined,
   }));
-}
-
-function violationOf({ place = "", message, code }: RdgError, shape: RequestShape | undefined) {
-  return { field: shape === undefined ? place : fieldPath(place, shape), description: message, reason: code };
 }
 
 /** Messages quote what was sent: anything of any length. */

@@ -2,7 +2,7 @@
 import { Direction, Order } from "../../model/rpc/generated/rdg/v1/rule.ts";
 import {
   type Branch,
-  Explanation as ExplanationMessage,
+  type Explanation as ExplanationMessage,
   type HopOutcome,
   TraverseSummary,
   TruncationCause as CauseMessage,
