@@ -30,5 +30,6 @@ function written({ at, event, who, address, operation, target, status, suppresse
   if (status !== undefined) parts.push(String(status));
   if (suppressed !== undefined) parts.push(`${suppressed} more were refused before`);
   if (details !== undefined) parts.push(JSON.stringify(details));
-  return parts.join("  ");
+  // Names in tokens are whatever their issuer lets through; a terminal must not take them for commands.
+  return parts.join("  ").replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "?");
 }

@@ -21,7 +21,7 @@ export function requireProtection(host: string, { authenticated, encrypted }: Pr
       ]
     : [
         "This server has no authentication",
-        "Take a loopback address (127.0.0.1); or make a key with `rdg keys create`, or set auth.jwks, and leave auth.mode.",
+        "Take a loopback address (127.0.0.1); or make a key with `rdg keys create`, or set auth.jwks; and leave auth.mode at auto.",
       ];
   throw new RdgError("invalid", "not_loopback", `${what}, so it does not listen on "${host}".`, {
     place: "host",

@@ -142,6 +142,24 @@ describe("a running server", () => {
     expect(await ring.authenticate(secret)).toMatchObject({ kind: "key" });
   });
 
+  test("goes on with the keys that it knows while the folder cannot be read, and says so once", async () => {
+    const { secret, key } = await create();
+    let broken = false;
+    class BrokenFolder extends KeyFolder {
+      override async names(): Promise<string[]> {
+        if (broken) throw new Error("EIO");
+        return super.names();
+      }
+    }
+    folder = new BrokenFolder(data);
+    ring = new KeyRing({ folder, clock: time, timers: systemTimers, notice: (error) => noticed.push(error) });
+    await ring.open();
+    broken = true;
+    for (let i = 0; i < 3; i++) await refusal(`rdg_${"0".repeat(12)}_${"0".repeat(40)}`);
+    expect(await ring.authenticate(secret)).toMatchObject({ id: `key:${key.id}` });
+    expect(noticed).toEqual([new Error("EIO")]);
+  });
+
   test("leaves out files that are not keys, says so once, and takes all others", async () => {
     const { secret, key } = await create();
     const good = await readFile(join(folder.path, `${key.id}.json`), "utf8");

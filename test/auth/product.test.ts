@@ -248,7 +248,9 @@ describe("the command line", () => {
     const made = await keys("create", "everything", "--scope", "admin", "--expires", "1d", "--json");
     expect(made.code).toBe(0);
     const { key, id } = JSON.parse(made.out) as { key: string; id: string };
-    const limited = (await keys("create", "limited", "--scope", "observe", "--requests", "1")).out.trim();
+    const limited = (
+      await keys("create", "limited", "--scope", "observe", "read:nothing", "--requests", "1")
+    ).out.trim();
     expect((await keys("list")).out).toContain(`${id}  everything  admin  made `);
     await server.start(["--log-level", "debug"]);
     const url = server.url!;
@@ -290,7 +292,9 @@ describe("the command line", () => {
     );
     told.push(audit.out, audit.err, (await runCli(["config", "--data", serverData], { env: { RDG_TOKEN: key } })).out);
     await server.stop("SIGTERM");
-    told.push((await server.ended).messages);
+    const { messages } = await server.ended;
+    expect(messages).toContain('"scopes":["read:nothing"]');
+    told.push(messages);
     for (const file of await readdir(serverData, { recursive: true, withFileTypes: true })) {
       if (file.isFile()) told.push(await readFile(join(file.parentPath, file.name), "latin1"));
     }

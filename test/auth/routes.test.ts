@@ -1,4 +1,6 @@
 // Access over HTTP: every route has its need, who does not meet it is refused before anything else is looked at, and what needs `admin` is recorded.
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/core/clock.ts";
 import { RdgError } from "../../src/core/errors.ts";
@@ -159,6 +161,16 @@ describe("bad credentials", () => {
   ])("%j", async (authorization) => {
     const { status, code, challenge } = await ask("GET /v1/status", { host: "localhost", authorization });
     expect([status, code, challenge]).toEqual([401, "bad_credentials", 'Bearer realm="rdg", error="invalid_token"']);
+  });
+
+  test("of two headers none counts, also when the first would do", async () => {
+    const { port } = await serving.server.listen();
+    const { authorization } = await serving.as("read");
+    const headers = ["host", "localhost", "authorization", authorization, "Authorization", "Bearer other"];
+    const answer = request({ host: "127.0.0.1", port, path: "/v1/definition", headers }).end();
+    const [{ statusCode }] = (await once(answer, "response")) as [IncomingMessage];
+    expect(statusCode).toBe(401);
+    answer.destroy();
   });
 
   test("a registry client gets them in Confluent's form", async () => {

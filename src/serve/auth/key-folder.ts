@@ -5,7 +5,7 @@ import { RdgError } from "../../core/errors.ts";
 import { type ApiKey, type KnownKey, type NewApiKey, keyFileEnding, makeApiKey, readKeyFile } from "./api-key.ts";
 
 /** More are refused: all are held in memory. */
-export const keysMax = 10_000;
+const keysMax = 10_000;
 
 export class KeyFolder {
   readonly path: string;
