@@ -8,6 +8,7 @@ const root = new URL("../../", import.meta.url);
 test.each([
   ["README.md", "readme", ["graph", "client"]],
   ["docs/queries.md", "queries", ["client"]],
+  ["docs/enrichment.md", "enrichment", ["declaring"]],
   [
     "docs/client.md",
     "client",
