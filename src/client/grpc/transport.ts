@@ -55,7 +55,10 @@ export class GrpcTransport implements Transport {
     this.#client = new Client(options.address, options.credentials, {
       // The server bounds its answers; a single element may be larger than the library's bound.
       "grpc.max_receive_message_length": -1,
+      // The client tries again by itself; a server that is back is found soon.
       "grpc.enable_retries": 0,
+      "grpc.initial_reconnect_backoff_ms": 100,
+      "grpc.max_reconnect_backoff_ms": 5_000,
     });
   }
 
