@@ -257,6 +257,16 @@ export class ListWalk {
     return true;
   }
 
+  /** The edges of the entries that come next, as far as they are in the block that is being read; returns how many. */
+  ahead(edges: Uint32Array): number {
+    if (this.#single) return 0;
+    const count = Math.min(edges.length, this.#left);
+    const words = this.#words;
+    let at = (this.#base + this.#left * 2) * 2 + 2;
+    for (let i = 0; i < count; i++) edges[i] = words[(at -= 4)]!;
+    return count;
+  }
+
   single(timeMs: number, edge: number, neighbour: number): void {
     this.timeMs = timeMs;
     this.edge = edge;

@@ -27,6 +27,10 @@ import type { NodeType } from "./node-type.ts";
 import type { Slab } from "./slab.ts";
 
 const batchMax = 100;
+/** Rows of edges that are brought near before a filter looks at them, one after the other. */
+const aheadMax = 32;
+const ahead = new Uint32Array(aheadMax);
+const aheadMs = new Float64Array(aheadMax);
 /** After so many edges looked at without an answer the event loop has its turn. */
 const turnScans = 4096;
 
@@ -180,7 +184,12 @@ class Scan {
     let more = walk.next() && walk.timeMs >= this.#sinceMs;
     let lookedMs = Number.NaN;
     let looked = 0;
+    let near = 0;
     while (more && this.#count < batchMax && this.#answered < limit && this.#scanned < Math.min(scanMax, turnEnd)) {
+      if (this.#test !== undefined && near-- === 0) {
+        near = walk.ahead(ahead);
+        this.#edges.rows.readFirstSeen(ahead, near, aheadMs);
+      }
       this.#look(walk);
       lookedMs = walk.timeMs;
       looked = walk.neighbour;
