@@ -1,11 +1,5 @@
-// `npm run bench`: measures and prints one JSON object. Figures of one run compare with each other; machines differ, and are noisy.
-//
-//   npm run bench                        stages, end to end, half load, the store with 5 M edges
-//   npm run bench -- --quick             all of it, small, in under a minute
-//   npm run bench -- --only stages       one part: stages, end-to-end, half-load, graph
-//   npm run bench -- --against sqlite    end to end, and the same through SQLite, with the ratios
-//   npm run bench -- --only end-to-end --cpu-prof DIR
-// Exits with 1 when a stage uses more than 1.25 times the CPU of its guard rail (stages.ts).
+// `npm run bench`: measures and prints one JSON object. Figures of one run compare with each other; machines differ, and are noisy. docs/benchmarks.md says
+// what is measured. Exits with 1 when something uses more than 1.25 times the CPU of its guard rail.
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { PlaybackGenerator } from "../examples/streaming/generator.ts";
@@ -13,38 +7,57 @@ import { bodiesOf, eventsPerBody } from "./bodies.ts";
 import { endToEnd, type EndToEndFigures } from "./end-to-end.ts";
 import { measureGraph } from "./graph.ts";
 import { halfLoad } from "./half-load.ts";
+import { type MixName, mixNames } from "./query-mixes.ts";
 import { measureSqlite, type SqliteFigures } from "./sqlite.ts";
 import { guardRails, measureStages } from "./stages.ts";
+import { brokenRequestRails, measureTraversals, type Protocol, requestGuardRails } from "./traversals.ts";
+
+const help = `npm run bench -- [options]      prints one JSON object
+
+  --only PART             one of: stages, end-to-end, half-load, graph, traversals (default: all)
+  --quick                 small, for a look: all of it in under a minute
+  --against sqlite        end to end, and the same through SQLite, with the ratios
+  --cpu-prof FOLDER       CPU profiles of the server, end to end and of traversals
+  --events NUMBER         of end to end (1,000,000; quick: 200,000)
+  --edges NUMBER          of the graph (6,000,000; quick: 500,000) and of traversals (5,000,000; quick: 200,000)
+  --help
+
+Of traversals:
+  --supernode NUMBER      edges of one more node (2,000,000; quick: 50,000)
+  --data FOLDER           keeps the graph there, and takes it from there the next time
+  --protocols LIST        of http,grpc (default: both; quick: http)
+  --mixes LIST            of ${mixNames.join(",")} (default: all)
+  --seconds NUMBER        of one measurement (4; quick: 0.6)
+
+Exits with 1 when something uses more than 1.25 times the CPU of its guard rail. See docs/benchmarks.md.
+`;
 
 const tolerance = 1.25;
-const { values } = parseArgs({
-  options: {
-    events: { type: "string" },
-    edges: { type: "string" },
-    quick: { type: "boolean", default: false },
-    only: { type: "string" },
-    against: { type: "string" },
-    "cpu-prof": { type: "string" },
-  },
-});
+const parts = ["stages", "end-to-end", "half-load", "graph", "traversals"];
+const { values } = readArguments();
+if (values.help === true) {
+  process.stdout.write(help);
+  process.exit(0);
+}
 const quick = values.quick === true;
 const events = Number(values.events ?? (quick ? 200_000 : 1_000_000));
 const wants = (part: string): boolean => (values.only ?? part) === part;
 
+if (values.only !== undefined && !parts.includes(values.only)) refuse(`--only knows ${parts.join(", ")}.`);
 const result: Record<string, unknown> = {
   machine: { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version },
 };
 const broken: string[] = [];
 let full: EndToEndFigures | undefined;
 
-if (values.against !== undefined && values.against !== "sqlite") throw new Error("--against knows sqlite only.");
+if (values.against !== undefined && values.against !== "sqlite") refuse("--against knows sqlite only.");
 if (values.against === undefined && wants("stages")) await stages();
 if (values.against !== undefined || wants("end-to-end") || wants("half-load")) {
   full = await endToEnd({
     events,
     warmUp: events / 5,
     inFlight: 16,
-    ...(values["cpu-prof"] === undefined ? {} : { nodeFlags: ["--cpu-prof", `--cpu-prof-dir=${values["cpu-prof"]}`] }),
+    nodeFlags: profileFlags(),
   });
   result["endToEnd"] = full;
 }
@@ -52,10 +65,69 @@ if (values.against === "sqlite") await againstSqlite(full!);
 else {
   if (wants("half-load")) result["halfLoad"] = await halfLoad(full!.ingestion.eventsPerSecond, quick ? 5 : 15);
   if (wants("graph")) result["graph"] = await measureGraph(Number(values.edges ?? (quick ? 500_000 : 6_000_000)));
+  if (wants("traversals")) await traversals();
 }
 process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
 for (const text of broken) process.stderr.write(`${text}\n`);
 if (broken.length > 0) process.exitCode = 1;
+
+function readArguments() {
+  try {
+    return parseArgs({
+      options: {
+        help: { type: "boolean", default: false },
+        events: { type: "string" },
+        edges: { type: "string" },
+        supernode: { type: "string" },
+        data: { type: "string" },
+        protocols: { type: "string" },
+        mixes: { type: "string" },
+        seconds: { type: "string" },
+        quick: { type: "boolean", default: false },
+        only: { type: "string" },
+        against: { type: "string" },
+        "cpu-prof": { type: "string" },
+      },
+    });
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+}
+
+function refuse(message: string): never {
+  process.stderr.write(`${message}\n\n${help}`);
+  process.exit(2);
+}
+
+async function traversals(): Promise<void> {
+  const { supernode, data, protocols = quick ? "http" : "http,grpc", mixes = mixNames.join(","), seconds } = values;
+  const figures = await measureTraversals({
+    edges: Number(values.edges ?? (quick ? 200_000 : 5_000_000)),
+    supernodeEdges: Number(supernode ?? (quick ? 50_000 : 2_000_000)),
+    data,
+    protocols: listOf<Protocol>("protocols", protocols, ["http", "grpc"]),
+    mixes: listOf<MixName>("mixes", mixes, mixNames),
+    seconds: Number(seconds ?? (quick ? 0.6 : 4)),
+    searches: quick ? 0 : 4,
+    eventsPerSecond: quick ? 0 : 20_000,
+    nodeFlags: profileFlags(),
+  });
+  result["traversals"] = { ...figures, guardRails: requestGuardRails };
+  // So little warms nothing up.
+  if (!quick) broken.push(...brokenRequestRails(figures, tolerance));
+}
+
+function profileFlags(): string[] {
+  const folder = values["cpu-prof"];
+  return folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${folder}`];
+}
+
+function listOf<T extends string>(option: string, text: string, known: readonly T[]): T[] {
+  const items = text.split(",");
+  const unknown = items.find((item) => !known.some((each) => each === item));
+  if (unknown !== undefined) refuse(`--${option} knows ${known.join(", ")}.`);
+  return items as T[];
+}
 
 async function stages(): Promise<void> {
   await measureStages(100_000);

@@ -29,3 +29,10 @@ export function usedBetween(before: ProcessUsage, after: ProcessUsage): ProcessU
     writtenBytes: after.writtenBytes - before.writtenBytes,
   };
 }
+
+/** CPU of the thread that the process began with. */
+export function mainThreadCpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/task/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}

@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 
 export interface StreamingServer {
   readonly url: URL;
+  /** `127.0.0.1:7401` */
+  readonly grpc: string;
   readonly pid: number;
   readonly data: string;
   /** Milliseconds from the start of the process until it was ready. */
@@ -54,12 +56,13 @@ export async function startStreamingServer(
   const own = ["--port", "0", "--data", data, "--json", "--log-level", "error"];
   const args = [...nodeFlags, "--conditions=rdg-source", cli, "dev", graph, ...own, ...flags];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-  const { url } = JSON.parse(await firstLine(child)) as { url: string };
+  const { url, grpc } = JSON.parse(await firstLine(child)) as { url: string; grpc: string };
   const address = new URL(url);
   const status = async (): Promise<StreamingStatus> =>
     (await (await fetch(new URL("/v1/status", address))).json()) as StreamingStatus;
   return {
     url: address,
+    grpc,
     pid: child.pid!,
     data,
     startMs: performance.now() - startedMs,
@@ -80,7 +83,7 @@ export async function startStreamingServer(
   };
 }
 
-async function firstLine(child: ChildProcess): Promise<string> {
+export async function firstLine(child: ChildProcess): Promise<string> {
   const lines = createInterface({ input: child.stdout! });
   for await (const line of lines) return line;
   throw new Error("The server ended before it was ready.");
