@@ -1,5 +1,5 @@
-import type { AnyNode } from "../model/define/declaration.ts";
 // What enrichments of the definition add to the rows of nodes.
+import type { AnyNode } from "../model/define/declaration.ts";
 import type { AnyEnrichment, EnrichmentDef } from "../model/define/enrichment.ts";
 import type { Value } from "../model/define/field.ts";
 

@@ -197,6 +197,8 @@ describe("rows", () => {
       retries: 3,
     });
     await expect(read(broken.rdg)).rejects.toMatchObject({ code: "no_answer", retryable: true });
+    const cut = answering([streamed([text.slice(0, text.indexOf('{"end"'))])]);
+    await expect(read(cut.rdg)).rejects.toMatchObject({ code: "no_answer", retryable: true });
     const failing = JSON.stringify({ error: { status: 503, code: "store_gone", detail: "Gone." } });
     const told = answering([streamed([`${lines[0]}\n${failing}\n`])]);
     await expect(read(told.rdg)).rejects.toMatchObject({ code: "store_gone", kind: "unavailable" });

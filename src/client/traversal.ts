@@ -1,5 +1,5 @@
-import type { AnyEnrichment } from "../model/define/enrichment.ts";
 // What is behind `Steps`: each step makes a new one, with the request so far and what its answer's rows are decoded by.
+import type { AnyEnrichment } from "../model/define/enrichment.ts";
 import type {
   BudgetRequest,
   Condition,

@@ -1,6 +1,6 @@
+// A gateway that fails in every way it may: before it has stored, behind it, for a while, for ever. It remembers idempotency keys as the real one does.
 import type { ProduceCall, Produced, Transport } from "../../src/client/transport.ts";
 import type { Timers } from "../../src/core/clock.ts";
-// A gateway that fails in every way it may: before it has stored, behind it, for a while, for ever. It remembers idempotency keys as the real one does.
 import { RdgError } from "../../src/core/errors.ts";
 import type { Random } from "../../src/core/random.ts";
 

@@ -1,3 +1,4 @@
+// Messages of rdg.v1 as answers in their JSON forms. Integers are numbers where these hold them exactly, else decimal texts: only a declaration tells int32 from int64.
 import { canonicalInt64, formatBase64 } from "../../model/avro/json-values.ts";
 import type {
   CommonNeighboursAnswer,
@@ -7,7 +8,6 @@ import type {
   QuestionTruncation,
   ShortestPathAnswer,
 } from "../../model/questions.ts";
-// Messages of rdg.v1 as answers in their JSON forms. Integers are numbers where these hold them exactly, else decimal texts: only a declaration tells int32 from int64.
 import type { Timestamp } from "../../model/rpc/generated/google/protobuf/timestamp.ts";
 import type { Edge, Node, Value } from "../../model/rpc/generated/rdg/v1/element.ts";
 import {

@@ -1,3 +1,4 @@
+// Requests in their JSON forms as messages of rdg.v1 (proto/rdg/v1/). What a message cannot say is refused by the server or the compiler, not here.
 import type {
   CommonNeighboursRequest,
   CountRequest,
@@ -27,7 +28,6 @@ import {
   type Test as TestMessage,
   type Where,
 } from "../../model/rpc/generated/rdg/v1/rule.ts";
-// Requests in their JSON forms as messages of rdg.v1 (proto/rdg/v1/). What a message cannot say is refused by the server or the compiler, not here.
 import { Explain } from "../../model/rpc/generated/rdg/v1/traverse.ts";
 import { type Hop, TraverseRequest as TraverseMessage } from "../../model/rpc/generated/rdg/v1/traverse.ts";
 import type {

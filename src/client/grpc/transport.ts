@@ -8,11 +8,11 @@ import {
   Metadata,
   type ServiceError,
 } from "@grpc/grpc-js";
-import { RdgError } from "../../core/errors.ts";
 import { ProduceRequest, ProduceResponse, RecordFormat } from "../../model/rpc/generated/rdg/v1/ingest_service.ts";
 import { TraverseResponse } from "../../model/rpc/generated/rdg/v1/traverse.ts";
 import type { EdgeAnswer, LevelAnswer, NodeAnswer } from "../../model/traversal.ts";
 import { type Token, tokenOf } from "../http.ts";
+import { brokeOff } from "../parts.ts";
 import type { AnswerPart, ProduceCall, Produced, Question, Transport, TraverseEnd } from "../transport.ts";
 import { partsOfResponse, questionAnswers } from "./answers.ts";
 import { failureOf } from "./failure.ts";
@@ -161,7 +161,7 @@ async function whole(parts: AsyncIterable<AnswerPart>): Promise<object> {
     levels[part.level]!.nodes.push(...(part.nodes ?? []));
     levels[part.level]!.edges?.push(...(part.edges ?? []));
   }
-  if (end === undefined) throw new RdgError("unavailable", "no_answer", "The answer broke off.");
+  if (end === undefined) throw brokeOff();
   const explained = end.explain !== undefined && end.explain.totals === undefined;
   if (!explained) upTo(end.hops.length + 1);
   return { levels: levels satisfies LevelAnswer[], ...end };
