@@ -5,7 +5,8 @@ export { connect, type Client, type ConnectOptions, type ProduceOptions } from "
 export type { Sent } from "./event-batch.ts";
 export type { Fetch, Token } from "./http.ts";
 export { rowAs } from "./levels.ts";
-export type { EventProducer, ProducerOptions, SendOptions } from "./producer.ts";
+export type { ProducerOptions } from "./producer-options.ts";
+export type { EventProducer, SendOptions } from "./producer.ts";
 export type { EdgeRow, JsonProperties, NodeRow } from "./rows.ts";
 export { eitherWay, inward, outward, type Bounds, type Filter, type RuleOptions } from "./rules.ts";
 export type {

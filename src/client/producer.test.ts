@@ -5,7 +5,8 @@ import { type Fate, FailingGateway, type GatewayEvent } from "../../test/client/
 import { VirtualTime } from "../../test/sim/virtual-time.ts";
 import { RdgError } from "../core/errors.ts";
 import { seededRandom } from "../core/random.ts";
-import { BatchingProducer, type ProducerOptions } from "./producer.ts";
+import type { ProducerOptions } from "./producer-options.ts";
+import { BatchingProducer } from "./producer.ts";
 
 const event = { name: "e", model: { key: "key" } };
 
