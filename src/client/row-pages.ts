@@ -10,7 +10,7 @@ import { cutsOf, nextOf } from "./typed-answer.ts";
 /** Sends a request or a continuation; the parts of its answer as they come. */
 export type ReadParts = (request: object) => AsyncIterable<AnswerPart>;
 
-const rememberedMax = 2_000_000;
+const rememberedMaxDefault = 2_000_000;
 
 export async function* rowPages(
   first: object,
@@ -18,6 +18,7 @@ export async function* rowPages(
   hop: number,
   shape: AnswerShape,
   read: ReadParts,
+  rememberedMax = rememberedMaxDefault,
 ): AsyncGenerator<AnyEdgeRow> {
   // Behind the first hop a node may be reached by several pages, and so may its edges; of edges that are walked both ways, either end may come first.
   const comeOnce = hop === 0 && shape.hops[0]?.walks?.every(({ direction }) => direction !== "both") === true;
@@ -38,7 +39,7 @@ export async function* rowPages(
         if (!comeOnce) {
           const key = JSON.stringify([row.type, row.from.id, row.to.id]);
           if (seen.has(key)) continue;
-          if (seen.size >= rememberedMax) throw tooMany();
+          if (seen.size >= rememberedMax) throw tooMany(rememberedMax);
           seen.add(key);
         }
         yield row;
@@ -69,14 +70,15 @@ async function* pieces(parts: AsyncIterable<AnswerPart>, fromHop: number, shape:
       return;
     }
     while (levels.length <= part.level) levels.push({ nodes: [], edges: [] });
-    levels[part.level]!.nodes.push(...(part.nodes ?? []));
-    levels[part.level]!.edges.push(...(part.edges ?? []));
+    // A part may be a whole level, which is more than a call takes arguments.
+    for (const node of part.nodes ?? []) levels[part.level]!.nodes.push(node);
+    for (const edge of part.edges ?? []) levels[part.level]!.edges.push(edge);
     if (streams) yield* take(part.level, []);
   }
 }
 
-function tooMany(): RdgError {
-  return new RdgError("overloaded", "too_many_rows", `There are more than ${rememberedMax} edges.`, {
+function tooMany(rememberedMax: number): RdgError {
+  return new RdgError("invalid", "too_many_rows", `There are more than ${rememberedMax} edges.`, {
     hint: "Start from fewer nodes at a time.",
   });
 }

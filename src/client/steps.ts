@@ -119,7 +119,7 @@ export interface Steps<
   /**
    * Every edge of a hop, the last one unless said: pages through all continuations, reading no further than is asked for. Hops behind it are left out. An edge
    * comes once; for that, the keys of all edges so far are remembered, unless it is the first hop in one direction.
-   * @throws RdgError invalid, `not_continuable`, behind the rows that there are; overloaded, `too_many_rows`, behind the first 2,000,000
+   * @throws RdgError invalid, `not_continuable`, behind the rows that there are; `too_many_rows`, behind the first 2,000,000
    */
   rows<I extends HopNumber<Hops> = LastHop<Hops>>(hop?: I, options?: RowsOptions): AsyncIterable<RowsOf<Hops, I, N>>;
   /** Goes on where an earlier answer of the same steps was cut: `truncated[i].next`, in this process or another. */
