@@ -1,6 +1,7 @@
 // RDG's metrics for Prometheus: every queue with its fill and its bound, what each stage counts by partition, what traversals cost. Everything is taken when
 // it is scraped; only traversals are told one by one. Names are part of the contract: docs/operations.md lists them.
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { Counter, Gauge, type Registry } from "prom-client";
+import { Histogram } from "../core/histogram.ts";
 import type { StoreStatistics } from "../store/port.ts";
 import type { JobStatus } from "./port.ts";
 
@@ -375,24 +376,40 @@ export function registerTraversalMetrics(registry: Registry): (traversal: Traver
     buckets: bytesBuckets,
     registers,
   });
-  const traversals = new Counter({
+  const counts = { true: 0, false: 0 };
+  const traversals: Counter<"complete"> = new Counter({
     name: "rdg_traversals_total",
     help: "Traversals by whether their answer is complete.",
     labelNames: ["complete"] as const,
     registers,
+    collect() {
+      traversals.reset();
+      for (const complete of ["true", "false"] as const) traversals.inc({ complete }, counts[complete]);
+    },
   });
+  const [validation, wait, store] = [
+    seconds.of({ stage: "validation" }),
+    seconds.of({ stage: "wait" }),
+    seconds.of({ stage: "store" }),
+  ];
+  const [enrichment, assembly, total] = [
+    seconds.of({ stage: "enrichment" }),
+    seconds.of({ stage: "assembly" }),
+    seconds.of({ stage: "total" }),
+  ];
+  const [edgesOf, scannedOf, bytesOf] = [edges.of({}), scanned.of({}), bytes.of({})];
   return (traversal) => {
     const { planMs, waitMs, traverseMs, enrichMs, encodeMs } = traversal;
-    seconds.observe({ stage: "validation" }, planMs / 1_000);
-    seconds.observe({ stage: "wait" }, waitMs / 1_000);
-    seconds.observe({ stage: "store" }, (traverseMs - enrichMs) / 1_000);
-    if (enrichMs > 0) seconds.observe({ stage: "enrichment" }, enrichMs / 1_000);
-    seconds.observe({ stage: "assembly" }, encodeMs / 1_000);
-    seconds.observe({ stage: "total" }, (planMs + waitMs + traverseMs + encodeMs) / 1_000);
-    edges.observe(traversal.edges);
-    scanned.observe(traversal.scanned);
-    bytes.observe(traversal.answerBytes);
-    traversals.inc({ complete: String(traversal.complete) });
+    validation.observe(planMs / 1_000);
+    wait.observe(waitMs / 1_000);
+    store.observe((traverseMs - enrichMs) / 1_000);
+    if (enrichMs > 0) enrichment.observe(enrichMs / 1_000);
+    assembly.observe(encodeMs / 1_000);
+    total.observe((planMs + waitMs + traverseMs + encodeMs) / 1_000);
+    edgesOf.observe(traversal.edges);
+    scannedOf.observe(traversal.scanned);
+    bytesOf.observe(traversal.answerBytes);
+    counts[traversal.complete ? "true" : "false"]++;
   };
 }
 
@@ -405,5 +422,5 @@ export function registerQuestionMetrics(registry: Registry): (question: string, 
     buckets: secondsBuckets,
     registers: [registry],
   });
-  return (question, ms) => seconds.observe({ question }, ms / 1_000);
+  return (question, ms) => seconds.of({ question }).observe(ms / 1_000);
 }
