@@ -4,7 +4,7 @@ import type { AdjacencyBatch, AdjacencyCursor, AdjacencyRequest } from "../../st
 import type { HeldHead } from "./elements.ts";
 
 /** Longer lists are held up to here. */
-export const headEdgesMax = 1_000;
+const headEdgesMax = 1_000;
 const batchMax = 100;
 
 export interface HeadAnswer {
