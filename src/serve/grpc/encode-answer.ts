@@ -18,6 +18,7 @@ const levelTag = 0x08;
 const chunkNodesTag = 0x12;
 const chunkEdgesTag = 0x1a;
 
+const typeTag = 0x0a;
 const nodeIdTag = 0x12;
 const nodeFirstSeenTag = 0x1a;
 const nodeLastSeenTag = 0x22;
@@ -63,8 +64,9 @@ export class AnswerEncoder {
     writer.reset();
     let taken = 0;
     for (const next of pending) {
-      if (writer.length >= bytesMax) break;
-      if (this.chunk(next, bytesMax)) taken++;
+      // Whether a part is through, and not the length, says whether the next may come: a chunk may become shorter at its end.
+      if (writer.length >= bytesMax || !this.chunk(next, bytesMax)) break;
+      taken++;
     }
     pending.splice(0, taken);
     if (summary !== undefined && pending.length === 0) {
@@ -102,31 +104,32 @@ export class AnswerEncoder {
 /** Encodes nodes or edges of one type. */
 class ElementEncoder {
   private readonly writer: ProtobufWriter;
-  /** The field `type`. */
-  private readonly opening: Uint8Array;
-  /** Per property: the entry's key, and the tag of its value. */
-  private readonly keys: readonly Uint8Array[];
-  private readonly writeValue: readonly ((value: PropertyValue) => void)[];
+  /** Everything before the first id: tag, place of the length, type, tag of the id. */
+  private readonly nodeOpening: Uint8Array;
+  private readonly edgeOpening: Uint8Array;
+  private readonly nodeProperties: readonly PropertyEncoder[];
+  private readonly edgeProperties: readonly PropertyEncoder[];
 
   constructor(writer: ProtobufWriter, name: string, properties: readonly PropertyModel[]) {
     this.writer = writer;
-    this.opening = written((to) => {
-      to.byte(0x0a);
-      to.text(name);
-    });
-    this.keys = properties.map((property) => written((to) => writeKey(to, property.name)));
-    this.writeValue = properties.map(({ type, merge }) => {
-      const item = valueWriter(writer, type);
-      return merge === "union" ? listWriter(writer, item) : item;
-    });
+    const opening = (tag: number, idTag: number): Uint8Array =>
+      written((to) => {
+        to.byte(tag);
+        to.begin(elementLengthBytes);
+        to.byte(typeTag);
+        to.text(name);
+        to.byte(idTag);
+      });
+    this.nodeOpening = opening(chunkNodesTag, nodeIdTag);
+    this.edgeOpening = opening(chunkEdgesTag, edgeFromTag);
+    this.nodeProperties = properties.map((property) => new PropertyEncoder(writer, nodePropertyTag, property));
+    this.edgeProperties = properties.map((property) => new PropertyEncoder(writer, edgePropertyTag, property));
   }
 
   node(part: NodesPart, row: number): void {
     const { writer } = this;
-    writer.byte(chunkNodesTag);
-    const from = writer.begin(elementLengthBytes);
-    writer.put(this.opening);
-    writer.byte(nodeIdTag);
+    const from = writer.length + 1 + elementLengthBytes;
+    writer.put(this.nodeOpening);
     writer.text(part.ids[row]!);
     const { visible, firstSeenMs, lastSeenMs, properties } = part.rows;
     if (visible[row] === 1) {
@@ -134,7 +137,7 @@ class ElementEncoder {
       writer.timestamp(firstSeenMs[row]!);
       writer.byte(nodeLastSeenTag);
       writer.timestamp(lastSeenMs[row]!);
-      this.properties(nodePropertyTag, properties, row, part.select);
+      writeProperties(this.nodeProperties, properties, row, part.select);
     }
     if (part.enriched !== undefined) this.enrichments(part, row);
     writer.end(from, elementLengthBytes);
@@ -142,10 +145,8 @@ class ElementEncoder {
 
   edge(part: EdgesPart, row: number): void {
     const { writer } = this;
-    writer.byte(chunkEdgesTag);
-    const from = writer.begin(elementLengthBytes);
-    writer.put(this.opening);
-    writer.byte(edgeFromTag);
+    const from = writer.length + 1 + elementLengthBytes;
+    writer.put(this.edgeOpening);
     writer.text(part.fromIds[row]!);
     writer.byte(edgeToTag);
     writer.text(part.toIds[row]!);
@@ -153,31 +154,8 @@ class ElementEncoder {
     writer.timestamp(part.firstSeenMs[row]!);
     writer.byte(edgeLastSeenTag);
     writer.timestamp(part.lastSeenMs[row]!);
-    this.properties(edgePropertyTag, part.properties, row, part.select);
+    writeProperties(this.edgeProperties, part.properties, row, part.select);
     writer.end(from, elementLengthBytes);
-  }
-
-  /** Absent properties are left out. */
-  private properties(
-    tag: number,
-    columns: readonly (readonly PropertyValue[])[],
-    row: number,
-    select: readonly number[],
-  ): void {
-    const { writer } = this;
-    for (let column = 0; column < select.length; column++) {
-      const value = columns[column]![row];
-      if (value === undefined) continue;
-      const property = select[column]!;
-      writer.byte(tag);
-      const entry = writer.begin();
-      writer.put(this.keys[property]!);
-      const from = writer.begin();
-      if (value === null) writeNull(writer);
-      else this.writeValue[property]!(value);
-      writer.end(from);
-      writer.end(entry);
-    }
   }
 
   private enrichments({ enriched }: NodesPart, row: number): void {
@@ -190,6 +168,56 @@ class ElementEncoder {
       writeJson(writer, values[row] ?? null);
       writer.end(from);
       writer.end(entry);
+    }
+  }
+}
+
+/** Absent properties are left out. */
+function writeProperties(
+  encoders: readonly PropertyEncoder[],
+  columns: readonly (readonly PropertyValue[])[],
+  row: number,
+  select: readonly number[],
+): void {
+  for (let column = 0; column < select.length; column++) {
+    const value = columns[column]![row];
+    if (value !== undefined) encoders[select[column]!]!.write(value);
+  }
+}
+
+/** The entry of one property in the map of properties. Nearly all fit into 127 bytes: then both lengths, of entry and value, are a byte that was left for them. */
+class PropertyEncoder {
+  private readonly writer: ProtobufWriter;
+  /** Tag, place of the entry's length, key, tag and place of the value's length. */
+  private readonly opening: Uint8Array;
+  private readonly writeValue: (value: PropertyValue) => void;
+
+  constructor(writer: ProtobufWriter, tag: number, { name, type, merge }: PropertyModel) {
+    this.writer = writer;
+    this.opening = written((to) => {
+      to.byte(tag);
+      to.begin();
+      writeKey(to, name);
+      to.begin();
+    });
+    const item = valueWriter(writer, type);
+    this.writeValue = merge === "union" ? listWriter(writer, item) : item;
+  }
+
+  write(value: PropertyValue): void {
+    const { writer, opening } = this;
+    const start = writer.length;
+    writer.put(opening);
+    const from = start + opening.length;
+    if (value === null) writeNull(writer);
+    else this.writeValue(value);
+    const entryLength = writer.length - start - 2;
+    if (entryLength < 128) {
+      writer.patch(start + 1, entryLength);
+      writer.patch(from - 1, writer.length - from);
+    } else {
+      writer.end(from);
+      writer.end(start + 2);
     }
   }
 }

@@ -33,8 +33,7 @@ const violationsMax = 20;
 
 /** @param shape the request's, for the places in it; undefined where it has none */
 export function statusOf(error: unknown, shape?: RequestShape): StatusObject {
-  const { code, detail, place: told = "", hint } = problemOf(error);
-  const place = shape === undefined ? told : fieldPath(told, shape);
+  const { code, detail, place, hint } = problemOf(error);
   const kind = error instanceof RdgError ? error.kind : "internal";
   const statusCode = codeOfCode.get(code) ?? codeOfKind[kind];
   const message = short(hint === undefined || hint === "" ? detail : `${detail} ${hint}`);
@@ -48,7 +47,7 @@ export function statusOf(error: unknown, shape?: RequestShape): StatusObject {
     ),
   });
   const details = [anyOf("ErrorInfo", ErrorInfo.encode(info).finish())];
-  const violations = kind === "invalid" ? violationsOf(error, place) : [];
+  const violations = kind === "invalid" ? violationsOf(error, fieldOf(place ?? "", shape)) : [];
   const retryAfterS = statusCode === status.CANCELLED ? undefined : retryAfterOf(error);
   if (retryAfterS !== undefined) {
     const { retryAfterMs = retryAfterS * 1_000 } = error as RdgError;
@@ -72,7 +71,12 @@ function anyOf(name: string, value: Uint8Array): { typeUrl: string; value: Uint8
   return { typeUrl: `type.googleapis.com/google.rpc.${name}`, value };
 }
 
-function violationsOf(error: unknown, place: string): BadRequest["fieldViolations"] {
+/** `ErrorInfo` has the place as HTTP tells it, the same for clients of both; the violation has the field that was sent. */
+function fieldOf(place: string, shape: RequestShape | undefined): string {
+  return shape === undefined ? place : fieldPath(place, shape);
+}
+
+function violationsOf(error: unknown, field: string): BadRequest["fieldViolations"] {
   const records = BadRecords.from(error);
   const violations = records
     ? records.problems.map(({ index, field, code, reason }) => ({
@@ -80,7 +84,7 @@ function violationsOf(error: unknown, place: string): BadRequest["fieldViolation
         description: reason,
         reason: code,
       }))
-    : [{ field: place, description: (error as RdgError).message, reason: (error as RdgError).code }];
+    : [{ field, description: (error as RdgError).message, reason: (error as RdgError).code }];
   return violations.slice(0, violationsMax).map(({ field, description, reason }) => ({
     field: short(field),
     description: short(description),
