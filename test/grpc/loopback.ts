@@ -1,6 +1,7 @@
 // RDG's HTTP and gRPC servers over loopback, on the same ports of the product, and a gRPC client of the library, for tests.
 import {
   type CallOptions,
+  type ChannelCredentials,
   Client,
   type ClientReadableStream,
   credentials,
@@ -105,9 +106,14 @@ export class RpcClient {
   readonly client: Client;
   readonly #metadata = new Metadata();
 
-  constructor(address: string, options: object = {}, metadata: Readonly<Record<string, string>> = {}) {
+  constructor(
+    address: string,
+    options: object = {},
+    metadata: Readonly<Record<string, string>> = {},
+    encryption: ChannelCredentials = credentials.createInsecure(),
+  ) {
     for (const [name, value] of Object.entries(metadata)) this.#metadata.set(name, value);
-    this.client = new Client(address, credentials.createInsecure(), {
+    this.client = new Client(address, encryption, {
       "grpc.max_receive_message_length": -1,
       "grpc.use_local_subchannel_pool": 1,
       ...options,
