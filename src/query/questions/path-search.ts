@@ -112,9 +112,10 @@ export class PathSearch {
   async #cost(side: Side): Promise<number> {
     const { reader, spending, signal } = this.#looking;
     let cost = 0;
+    const frontier = this.#byType(side);
     for (const branch of this.#question.branches) {
       const walk = walkOf(branch, side.side);
-      const nodes = this.#frontierOf(side, walk.near);
+      const nodes = frontier[walk.near]!;
       if (nodes.length === 0 || !this.#leadsOn(side, walk.far)) continue;
       const { edge, direction } = walk;
       const references = this.#references(nodes);
@@ -129,10 +130,11 @@ export class PathSearch {
   async #expand(side: Side): Promise<void> {
     const next: number[] = [];
     const cuts: Cut[] = [];
+    const frontier = this.#byType(side);
     for (const [number, branch] of this.#question.branches.entries()) {
       const { near, far } = walkOf(branch, side.side);
       if (!this.#leadsOn(side, far)) continue;
-      let nodes = this.#frontierOf(side, near);
+      let nodes = frontier[near]!;
       if (side.side === 1) nodes = await this.#passing(branch, nodes);
       if (nodes.length === 0) continue;
       if (!(await this.#walk(side, number, nodes, next, cuts))) {
@@ -199,12 +201,14 @@ export class PathSearch {
   async #probe(side: Side): Promise<void> {
     const { spending, signal } = this.#looking;
     const other = this.sides[1 - side.side]!;
+    if (side.cuts.length === 0) return;
+    const frontier = this.#byType(other);
     const probes = side.cuts.map(({ branch, node }) => {
       const walk = walkOf(this.#question.branches[branch]!, side.side);
-      return { branch, node, targets: this.#frontierOf(other, walk.far) };
+      return { branch, node, targets: frontier[walk.far]! };
     });
     const count = probes.reduce((sum, { targets }) => sum + targets.length, 0);
-    if (side.cuts.length === 0 || count > Math.min(probesMax, spending.scannedLeft)) return;
+    if (count > Math.min(probesMax, spending.scannedLeft)) return;
     for (const { branch: number, node, targets } of probes) {
       const branch = this.#question.branches[number]!;
       const { edgeFilter } = branch;
@@ -249,9 +253,9 @@ export class PathSearch {
   }
 
   /** Nodes that meet the branch's condition on what it leads to; the end of the path need not. */
-  async #passing(branch: Branch, nodes: readonly number[]): Promise<number[]> {
+  async #passing(branch: Branch, nodes: readonly number[]): Promise<readonly number[]> {
     const { nodeFilter, edge, far } = branch;
-    if (nodeFilter === undefined || nodes.length === 0) return [...nodes];
+    if (nodeFilter === undefined || nodes.length === 0) return nodes;
     const test = new EdgeTest(this.#looking, { edge, far }, [nodeFilter]);
     const count = nodes.length;
     const unused = new Float64Array(count);
@@ -265,8 +269,11 @@ export class PathSearch {
     return side.depth + 1 + this.#question.typeDistances[1 - side.side]![type]! <= this.#question.depthMax;
   }
 
-  #frontierOf(side: Side, type: number): number[] {
-    return side.frontier.filter((node) => this.nodes.types[node] === type);
+  /** The frontier's nodes, by the index of their type. */
+  #byType({ frontier }: Side): readonly (readonly number[])[] {
+    const byType = this.#looking.model.nodes.map((): number[] => []);
+    for (const node of frontier) byType[this.nodes.types[node]!]!.push(node);
+    return byType;
   }
 
   #references(nodes: readonly number[]): Int32Array {
