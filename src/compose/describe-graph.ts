@@ -5,7 +5,7 @@ import { describePlan } from "../jobs/plan/describe.ts";
 import type { PropertyModel, Retention } from "../model/definition.ts";
 import { topicsOf } from "./topics.ts";
 
-export function describeGraph({ model, fingerprint }: Graph): string {
+export function describeGraph({ model, fingerprint, enrichments }: Graph): string {
   const lines = [`graph ${model.name}  (fingerprint ${fingerprint.slice(0, 16)})`, "", "topics"];
   for (const { name, form, partitions, retention } of topicsOf(model)) {
     lines.push(
@@ -31,6 +31,13 @@ export function describeGraph({ model, fingerprint }: Graph): string {
         .map((line) => `    ${line}`),
     );
     if (job.output.kind === "map") lines.push("    A function: it runs embedded and on Kafka workers, not on Flink.");
+  }
+  if (enrichments.size > 0) lines.push("", "enrichments");
+  for (const { model: of } of enrichments.values()) {
+    const { name, on, fields, batchMax, timeoutMs, ttlMs } = of;
+    const kept = ttlMs === 0 ? "not kept" : `kept for ${formatDuration(ttlMs)}`;
+    lines.push(`  ${name} of ${on}  (at most ${batchMax} ids a call, ${formatDuration(timeoutMs)}, ${kept})`);
+    lines.push(...fields.map((field) => `    ${field.name}: ${field.type.kind}${field.optional ? ", optional" : ""}`));
   }
   return lines.join("\n");
 }
