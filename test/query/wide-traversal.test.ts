@@ -6,6 +6,7 @@ import type { GraphModel } from "../../src/model/definition.ts";
 import type {
   ContinueRequest,
   EdgeAnswer,
+  HopRequest,
   LevelAnswer,
   NodeAnswer,
   Rule,
@@ -165,6 +166,45 @@ class Found {
       .sort(([a], [b]) => a - b);
   }
 }
+
+/** What a hop may walk from nodes of these types, read off the definition: `edge way from to` each. */
+function possibleBranches(model: GraphModel, hop: HopRequest, types: ReadonlySet<string>): Set<string> {
+  const isAny = hop.edge === "*";
+  const asked = isAny ? model.edges.map(({ name }) => name) : typeof hop.edge === "string" ? [hop.edge] : hop.edge;
+  const branches = asked.flatMap((each) => {
+    const { type, direction } = typeof each === "string" ? { type: each } : each;
+    const way = direction ?? hop.direction ?? (isAny ? "both" : "out");
+    const { name, from, to } = model.edges.find((candidate) => candidate.name === type)!;
+    if (way === "both" && from === to) return types.has(from) ? [`${name} both ${from} ${to}`] : [];
+    return [
+      ...(way !== "in" && types.has(from) ? [`${name} out ${from} ${to}`] : []),
+      ...(way !== "out" && types.has(to) ? [`${name} in ${to} ${from}`] : []),
+    ];
+  });
+  return new Set(branches);
+}
+
+describe("branches", () => {
+  test("are what the definition allows, but for any edge types that lack what is asked for", async () => {
+    await forEach(100, async ({ model, request }, { queries }) => {
+      const { explain } = await ask(queries, { ...request, explain: "plan" });
+      let types: ReadonlySet<string> = new Set([request.from.type]);
+      let reached = new Set<string>();
+      for (const [i, { hop, branches, pruned }] of explain!.hops.entries()) {
+        if (i > 0 && explain!.hops[i - 1]!.hop !== hop) [types, reached] = [reached, new Set()];
+        const walked = new Set(
+          branches.map(({ edge, direction, from, to }) => `${edge} ${direction} ${from[0]} ${to[0]}`),
+        );
+        const possible = possibleBranches(model, request.hops![hop]!, types);
+        const lacking =
+          request.hops![hop]!.edge === "*" ? pruned.map(({ edge, direction }) => `${edge} ${direction} `) : [];
+        expect(walked).toEqual(new Set([...possible].filter((text) => !lacking.some((edge) => text.startsWith(edge)))));
+        types = new Set(branches.flatMap(({ to }) => to));
+        for (const type of types) reached.add(type);
+      }
+    });
+  });
+});
 
 describe("rules", () => {
   test("are taken from the narrowest place that says something, member by member", async () => {
