@@ -1,10 +1,14 @@
 // RDG's gRPC as Google's own Python library sees it: reflection, health, every service, errors with details, a deadline; and its answers are those of HTTP.
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import type { TraverseAnswer } from "../../src/model/traversal.ts";
 import { run } from "./run.ts";
 import { type StreamingServer, startStreaming } from "./streaming-server.ts";
 
+const root = fileURLToPath(new URL("../..", import.meta.url));
 const program = fileURLToPath(new URL("grpc_client.py", import.meta.url));
 
 interface Told {
@@ -38,6 +42,7 @@ interface ForeignEdge {
 }
 
 let server: StreamingServer | undefined;
+let address: string;
 let told: Told;
 let byHttp: TraverseAnswer;
 
@@ -84,7 +89,8 @@ beforeAll(async () => {
     slow: { start, waitFor: ["events.playback/0@900000000"] },
   };
   const options = { timeoutMs: 60_000, stdin: JSON.stringify(requests) };
-  const { code, stdout, output } = await run(inject("python"), [program, status.grpc], options);
+  address = status.grpc;
+  const { code, stdout, output } = await run(inject("python"), [program, address], options);
   expect(code, output).toBe(0);
   told = JSON.parse(stdout) as Told;
 }, 120_000);
@@ -95,7 +101,7 @@ afterAll(() => server?.stop());
 async function play(url: string, account: string): Promise<readonly string[]> {
   const lines = Array.from({ length: 30 }, (_, i) => ({
     accountId: account,
-    profileId: "p1",
+    profileId: "other-p",
     deviceId: "d1",
     titleId: `title-${i}`,
     action: "start",
@@ -164,4 +170,23 @@ test("errors have a code, a reason and the fields that are meant", () => {
 test("a deadline and a caller that leaves end the call", () => {
   expect(told.deadline).toBe("DEADLINE_EXCEEDED");
   expect(told.cancelled).toBe(true);
+});
+
+test("the example of the documentation does what it says, with code that Google's compiler makes of our protos", async () => {
+  const python = inject("python");
+  const text = await readFile(join(root, "docs/grpc.md"), "utf8");
+  const example = /```python\n([^]*?)```/.exec(text)![1]!.replace("localhost:7401", address);
+  const folder = await mkdtemp(join(tmpdir(), "rdg-grpc-example-"));
+  try {
+    const names = ["element", "rule", "traverse", "question", "graph_service", "ingest_service"];
+    const protos = names.map((name) => `proto/rdg/v1/${name}.proto`);
+    const made = ["-m", "grpc_tools.protoc", "-I", "proto", `--python_out=${folder}`, `--grpc_python_out=${folder}`];
+    const compiled = await run(python, [...made, ...protos], { timeoutMs: 30_000, cwd: root });
+    expect(compiled.code, compiled.output).toBe(0);
+    const { code, output } = await run(python, ["-c", example], { timeoutMs: 30_000, cwd: folder });
+    expect(code, output).toBe(0);
+    expect(output).toBe("1 a1 p1 0\n2 p1 t1 1200\n");
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
