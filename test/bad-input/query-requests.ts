@@ -136,7 +136,7 @@ const continuations: readonly BadRequest[] = [
   traverse("a number as a token", "not_a_string", { continue: 5 }),
   traverse("a token of another version", "continuation_version", { continue: "9.e30.AAAA" }),
   traverse("a token with a signature of its own", "bad_continuation", {
-    continue: `1.${Buffer.from('{"hop":0}').toString("base64url")}.${"A".repeat(43)}`,
+    continue: `2.${Buffer.from('{"hop":0}').toString("base64url")}.${"A".repeat(43)}`,
   }),
   traverse("a token and a start", "unknown_member", { continue: "x", from }),
 ];

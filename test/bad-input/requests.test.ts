@@ -88,7 +88,8 @@ describe("Avro", () => {
 describe("continuations", () => {
   test("cut, changed and of another graph's server are refused", async () => {
     for (let i = 0; i < 3; i++) await subject.sendGood();
-    const whole = { from: { type: "site", ids: ["here"] }, hops: [{ edge: "stands_at", direction: "in", limit: 1 }] };
+    const hops = [{ edge: "stands_at", direction: "in", limit: 1, since: "ever" }];
+    const whole = { from: { type: "site", ids: ["here"] }, hops };
     const answer = (await subject.traverse({ ...whole, waitFor: await subject.positions() })) as unknown as {
       hops: { truncated: { next: string } }[];
     };
