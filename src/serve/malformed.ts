@@ -5,23 +5,28 @@ import { RdgError } from "../core/errors.ts";
 import { problemOf, problemType } from "./problems.ts";
 import { whenOver } from "./when-over.ts";
 
+/** Where a connection keeps its requests: a map beside connections costs more. */
+const open = Symbol("open");
+
+interface WithOpen extends Socket {
+  [open]?: Map<IncomingMessage, ServerResponse>;
+}
+
 /**
  * Knows which requests of a connection have come whole and are not answered yet. What follows them on the connection may be unreadable: told at once, that
  * would be taken for the answer to the first of them, which may be stored all the same.
  */
 export class OpenRequests {
-  readonly #bySocket = new WeakMap<Socket, Map<IncomingMessage, ServerResponse>>();
-
   add(request: IncomingMessage, response: ServerResponse): void {
-    let open = this.#bySocket.get(request.socket);
-    if (open === undefined) this.#bySocket.set(request.socket, (open = new Map()));
-    open.set(request, response);
-    whenOver(response, () => open.delete(request));
+    const socket: WithOpen = request.socket;
+    const held = (socket[open] ??= new Map());
+    held.set(request, response);
+    whenOver(response, () => held.delete(request));
   }
 
   answerMalformed(error: Error & { readonly code?: string }, socket: Socket): void {
     if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-    const unanswered = [...(this.#bySocket.get(socket) ?? [])].flatMap(([{ complete }, response]) =>
+    const unanswered = [...((socket as WithOpen)[open] ?? [])].flatMap(([{ complete }, response]) =>
       complete ? [response] : [],
     );
     if (unanswered.length === 0) return endWith(socket, malformed(error.code));
