@@ -1,7 +1,7 @@
 // What operators get of a whole running server: request ids, readiness, spans, stages, slow queries. And that lines say what a whole answer says.
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { type Server, createServer } from "node:http";
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -226,7 +226,7 @@ describe("spans", () => {
   async function collector(): Promise<{ server: Server; url: string; spans: Span[]; services: Set<unknown> }> {
     const spans: Span[] = [];
     const services = new Set<unknown>();
-    const server = createServer(async (request, response) => {
+    const take = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
       const { resourceSpans } = (await json(request)) as {
         resourceSpans: { resource: { attributes: Span["attributes"] }; scopeSpans: { spans: Span[] }[] }[];
       };
@@ -235,7 +235,8 @@ describe("spans", () => {
         for (const scope of scopeSpans) spans.push(...scope.spans);
       }
       response.writeHead(request.url === "/v1/traces" ? 200 : 404, { "content-type": "application/json" }).end("{}");
-    }).listen(0, "127.0.0.1");
+    };
+    const server = createServer((request, response) => void take(request, response)).listen(0, "127.0.0.1");
     await once(server, "listening");
     closing.push(async () => void server.close());
     return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, spans, services };

@@ -82,7 +82,7 @@ const reasons: ReadonlyMap<number, string> = new Map([
 /** What any request may meet, at the guards before the routes. */
 const everywhere = [400, 401, 403, 408, 429, 431, 503];
 
-export const problem: Content = { [problemType]: { schema: ref("Problem") } };
+const problem: Content = { [problemType]: { schema: ref("Problem") } };
 
 export function routeSchemaOf(operation: Operation): RouteSchema {
   const { id, tag, summary, params, query, headers, body, answers, open = false, variants = [] } = operation;

@@ -13,7 +13,8 @@ import { type JsonSchema, closed, integer, listOf, mapOf, oneOfNames } from "./j
 
 const timestampPattern =
   "^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])T([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d{1,9})?(Z|[+-]([01]\\d|2[0-3]):\\d\\d)$";
-const base64Pattern = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$";
+/** Padded, unused bits zero: bytes have one text only. */
+const base64Pattern = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$";
 const decimalPattern = "^(0|-?[1-9]\\d{0,18})$";
 
 /** Bytes of UTF-8 cannot be stated; a text of so many bytes has at most so many characters. */
@@ -27,7 +28,7 @@ export const time: JsonSchema = {
   pattern: "^([+-]\\d{6}|\\d{4})-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$",
   examples: ["2026-11-21T16:55:00.123Z"],
 };
-export const base64: JsonSchema = { type: "string", contentEncoding: "base64", pattern: base64Pattern };
+const base64: JsonSchema = { type: "string", contentEncoding: "base64", pattern: base64Pattern };
 export const decimal: JsonSchema = { type: "string", pattern: decimalPattern, examples: ["1200"] };
 /** Of a node, an event, a row. */
 export const id: JsonSchema = { type: "string", minLength: 1, maxLength: keyBytesMax };
