@@ -1,0 +1,131 @@
+// Real servers of a test's own, for tests that stop, kill or pause them; all others take those of shared.ts.
+//
+// A server that does not start fails the test. Whatever happens to the process that started them, servers do not outlive it.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  cassandraProgram,
+  localDataCenter,
+  type CassandraPorts,
+  type CommitLogSync,
+} from "../../scripts/cluster/cassandra.ts";
+import { kafkaProgram, type KafkaPorts } from "../../scripts/cluster/kafka.ts";
+import { freePorts, loopback } from "../../scripts/cluster/ports.ts";
+import { serveRegistry } from "../../scripts/cluster/registry.ts";
+import {
+  guard,
+  killProcess,
+  signalProcess,
+  startProcess,
+  stopProcess,
+  type Program,
+} from "../../scripts/cluster/server-process.ts";
+
+export interface KafkaAddress {
+  /** host:port */
+  readonly bootstrap: string;
+}
+
+export interface CassandraAddress {
+  readonly contactPoint: string;
+  readonly port: number;
+  readonly localDataCenter: string;
+}
+
+export interface RegistryAddress {
+  /** Of its Confluent REST API. */
+  readonly url: string;
+}
+
+export interface OwnServer {
+  /** Ends it in order and removes its data. */
+  stop(): Promise<void>;
+  /** SIGKILL; its data stay. */
+  kill(): Promise<void>;
+  /** SIGSTOP: it answers nobody until it is resumed. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** After `kill`: on the same ports and data; resolves when it is ready again. */
+  restart(): Promise<void>;
+}
+
+export type KafkaServer = KafkaAddress & OwnServer;
+export type CassandraServer = CassandraAddress & OwnServer;
+export type RegistryServer = RegistryAddress & Pick<OwnServer, "stop">;
+
+export async function startKafka(): Promise<KafkaServer> {
+  const { ports, server } = await startOwn("kafka", async (folder) => {
+    const [kafka, controller] = (await freePorts(2)) as [number, number];
+    const ports: KafkaPorts = { kafka, controller };
+    return { ports, program: await kafkaProgram(folder, ports, tell) };
+  });
+  return { bootstrap: `${loopback}:${ports.kafka}`, ...server };
+}
+
+/** @param sync `batch` where it is killed and nothing may be lost */
+export async function startCassandra(sync: CommitLogSync = "periodic"): Promise<CassandraServer> {
+  const { ports, server } = await startOwn("cassandra", async (folder) => {
+    const [cql, storage, jmx] = (await freePorts(3)) as [number, number, number];
+    const ports: CassandraPorts = { cql, storage, jmx };
+    return { ports, program: await cassandraProgram(folder, ports, tell, sync) };
+  });
+  return { contactPoint: loopback, port: ports.cql, localDataCenter, ...server };
+}
+
+/** RDG's own registry, empty, in this process: within milliseconds. */
+export async function startRegistry(): Promise<RegistryServer> {
+  const folder = await newFolder("registry");
+  const registry = await serveRegistry(folder, 0);
+  return {
+    url: registry.url,
+    async stop() {
+      await registry.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/** Whoever starts servers at the same moment may be given the same ports: then the second takes others. */
+const attempts = 3;
+
+async function startOwn<Ports>(
+  name: string,
+  prepare: (folder: string) => Promise<{ readonly ports: Ports; readonly program: Program }>,
+): Promise<{ readonly ports: Ports; readonly server: OwnServer }> {
+  for (let attempt = 1; ; attempt++) {
+    const folder = await newFolder(name);
+    const release = guard(folder);
+    try {
+      const { ports, program } = await prepare(folder);
+      await startProcess(program);
+      return { ports, server: ownServer(program, release) };
+    } catch (error) {
+      release();
+      await rm(folder, { recursive: true, force: true });
+      const taken = error instanceof Error && /address already in use|BindException/i.test(error.message);
+      if (!taken || attempt === attempts) throw error;
+    }
+  }
+}
+
+function ownServer(program: Program, release: () => void): OwnServer {
+  const { folder } = program;
+  return {
+    async stop() {
+      await stopProcess(program);
+      release();
+      await rm(folder, { recursive: true, force: true });
+    },
+    kill: () => killProcess(folder),
+    pause: () => signalProcess(folder, "SIGSTOP"),
+    resume: () => signalProcess(folder, "SIGCONT"),
+    restart: () => startProcess(program),
+  };
+}
+
+const newFolder = (name: string): Promise<string> => mkdtemp(join(tmpdir(), `rdg-cluster-${name}-`));
+
+function tell(line: string): void {
+  console.error(line);
+}
