@@ -7,7 +7,7 @@ import type { Query } from "./query-mixes.ts";
 const callsPerSession = 16;
 const prefixBytes = 5;
 
-export interface GrpcCall {
+interface GrpcCall {
   readonly path: string;
   readonly frame: Buffer;
 }

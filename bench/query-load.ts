@@ -129,7 +129,7 @@ async function openLoop<R>(job: LoadJob, rate: number, prepared: Prepared<R>, ta
   }
 }
 
-export function percentilesOf(values: readonly number[]): Record<string, number> {
+function percentilesOf(values: readonly number[]): Record<string, number> {
   const sorted = Float64Array.from(values).toSorted();
   const at = (share: number): number => percentile(sorted, share);
   return { p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999), max: at(1) };
