@@ -6,6 +6,7 @@ import { RdgError } from "../../src/core/errors.ts";
 import { cassandraProgram, localDataCenter, type CassandraPorts } from "./cassandra.ts";
 import type { Tell } from "./jars.ts";
 import { kafkaProgram, type KafkaPorts } from "./kafka.ts";
+import { withLock } from "./lock.ts";
 import { freePorts, isListening, loopback } from "./ports.ts";
 import { logOf, pidOf, startProcess, stopProcess, type Program } from "./server-process.ts";
 
@@ -41,17 +42,14 @@ export class Cluster {
   /** Starts those that do not run. Those that were started stay up when another fails. */
   async up(names: readonly ServerName[], wanted: WantedPorts, tell: Tell): Promise<readonly ServerState[]> {
     await mkdir(this.#folder, { recursive: true });
-    const release = await this.#lock();
-    try {
+    await this.#alone(async () => {
       const ports = await this.#ports(wanted);
       const down: ServerName[] = [];
       for (const name of names) if ((await pidOf(this.folderOf(name))) === undefined) down.push(name);
       for (const name of down) await refuseTaken(name, ports);
       const starts = await Promise.allSettled(down.map((name) => this.#start(name, ports, tell)));
       for (const start of starts) if (start.status === "rejected") throw start.reason;
-    } finally {
-      await release();
-    }
+    });
     return this.status();
   }
 
@@ -65,14 +63,10 @@ export class Cluster {
 
   /** In the reverse order. @param wipe removes their data too */
   async down(names: readonly ServerName[], wipe: boolean, tell: Tell): Promise<readonly ServerState[]> {
-    if (await exists(this.#folder)) {
-      const release = await this.#lock();
-      try {
+    if (await exists(this.#folder))
+      await this.#alone(async () => {
         for (const name of names.toReversed()) await this.#stop(name, wipe, tell);
-      } finally {
-        await release();
-      }
-    }
+      });
     return this.status();
   }
 
@@ -124,20 +118,8 @@ export class Cluster {
   }
 
   /** One command at a time. */
-  async #lock(): Promise<() => Promise<void>> {
-    const path = join(this.#folder, "lock");
-    const take = (): Promise<void> => writeFile(path, String(process.pid), { flag: "wx" });
-    await take().catch(async () => {
-      const owner = Number(await readFile(path, "utf8").catch(() => "0"));
-      if (isAlive(owner))
-        throw new RdgError("conflict", "cluster_busy", `Process ${owner} is starting or stopping this cluster.`, {
-          place: path,
-          hint: "Wait for it, or end it.",
-        });
-      await rm(path, { force: true });
-      await take();
-    });
-    return () => rm(path, { force: true });
+  #alone(run: () => Promise<void>): Promise<void> {
+    return withLock(join(this.#folder, "lock"), 0, run);
   }
 }
 
@@ -176,15 +158,6 @@ const exists = (path: string): Promise<boolean> =>
     () => true,
     (error: unknown) => (error as NodeJS.ErrnoException).code === "EISDIR",
   );
-
-function isAlive(pid: number): boolean {
-  if (!(pid > 1)) return false;
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
 
 async function memoryOf(pid: number): Promise<number | undefined> {
   const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pipeline } from "node:stream/promises";
 import { RdgError } from "../../src/core/errors.ts";
+import { withLock } from "./lock.ts";
 
 export type JarSet = "kafka" | "cassandra";
 
@@ -23,52 +24,71 @@ const fetchTimeoutMs = 600_000;
 const linesKept = 15;
 
 /** Where the jars are kept: RDG_CLUSTER_CACHE, else the user's cache folder. */
-function cacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
+function cacheFolder(environment: NodeJS.ProcessEnv): string {
   const given = environment["RDG_CLUSTER_CACHE"];
   if (given !== undefined && given !== "") return given;
   const caches = environment["XDG_CACHE_HOME"];
   return join(caches !== undefined && caches !== "" ? caches : join(homedir(), ".cache"), "rdg", "cluster");
 }
 
-/** The jars' paths. Fetches them when they are not there, or are not those that are pinned. */
-export async function jarsOf(name: JarSet, tell: Tell, cache: string = cacheFolder()): Promise<readonly string[]> {
-  const pins = await readPins(join(import.meta.dirname, `${name}.sha256`));
-  const folder = join(cache, name);
-  const wrong = await wrongIn(folder, pins);
-  if (wrong.length > 0) {
-    const there = wrong.length < pins.size;
-    if (there) tell(`${folder} is not what is pinned (${told(wrong)}): fetching it again.`);
-    await fetchInto(folder, name, pins, tell);
-  }
-  return [...pins.keys()].map((jar) => join(folder, jar));
+export interface JarPlaces {
+  readonly cache: string;
+  /** Where the POMs and checksums are. */
+  readonly pinned: string;
 }
 
+/** The jars' paths. Fetches them when they are not there, or are not those that are pinned. */
+export async function jarsOf(
+  name: JarSet,
+  tell: Tell,
+  { cache, pinned }: JarPlaces = { cache: cacheFolder(process.env), pinned: import.meta.dirname },
+): Promise<readonly string[]> {
+  const pins = await readPins(pinsOf(pinned, name));
+  const folder = join(cache, name);
+  const paths = [...pins.keys()].map((jar) => join(folder, jar));
+  if ((await wrongIn(folder, pins)).length === 0) return paths;
+  await mkdir(cache, { recursive: true });
+  // Maven does not share its repository with another Maven.
+  return withLock(join(cache, "lock"), fetchTimeoutMs, async () => {
+    const wrong = await wrongIn(folder, pins);
+    if (wrong.length > 0 && wrong.length < pins.size)
+      tell(`${folder} is not what is pinned (${told(wrong)}): fetching it again.`);
+    if (wrong.length > 0) await fetchInto(folder, { pins, pinned, name }, tell);
+    return paths;
+  });
+}
+
+interface Wanted {
+  readonly name: JarSet;
+  readonly pins: ReadonlyMap<string, string>;
+  readonly pinned: string;
+}
+
+const pinsOf = (pinned: string, name: JarSet): string => join(pinned, `${name}.sha256`);
+
 /** Beside the folder first, so that whoever looks sees all jars or none. */
-async function fetchInto(folder: string, name: JarSet, pins: ReadonlyMap<string, string>, tell: Tell): Promise<void> {
-  await mkdir(join(folder, ".."), { recursive: true });
+async function fetchInto(folder: string, wanted: Wanted, tell: Tell): Promise<void> {
+  const { name, pins, pinned } = wanted;
   const arriving = await mkdtemp(`${folder}.`);
   try {
     tell(`Fetching ${pins.size} jars of ${name} with Maven, once, into ${folder}`);
-    await runMaven(name, arriving, pins, tell);
+    await runMaven(wanted, arriving, tell);
     for (const jar of await readdir(arriving)) if (!pins.has(jar)) await rm(join(arriving, jar));
     const wrong = await wrongIn(arriving, pins);
     if (wrong.length > 0)
       throw new RdgError("corrupt", "jars_differ", `Maven's ${name} is not what is pinned: ${told(wrong)}.`, {
-        place: `scripts/cluster/${name}.sha256`,
+        place: pinsOf(pinned, name),
         hint: "Somebody serves other bytes under these names. Look at the mirror in Maven's settings and at the files in ~/.m2/repository, remove what is wrong, try again.",
       });
     await rm(folder, { recursive: true, force: true });
-    await rename(arriving, folder).catch(async (error: unknown) => {
-      // Somebody else was as quick.
-      if ((await wrongIn(folder, pins)).length > 0) throw error;
-    });
+    await rename(arriving, folder);
   } finally {
     await rm(arriving, { recursive: true, force: true });
   }
 }
 
-async function runMaven(name: JarSet, into: string, pins: ReadonlyMap<string, string>, tell: Tell): Promise<void> {
-  const pom = join(import.meta.dirname, `${name}.pom.xml`);
+async function runMaven({ name, pins, pinned }: Wanted, into: string, tell: Tell): Promise<void> {
+  const pom = join(pinned, `${name}.pom.xml`);
   const args = ["-B", "-f", pom, copyDependencies, "-DincludeScope=runtime", `-DoutputDirectory=${into}`];
   const maven = spawn("mvn", args, { stdio: ["ignore", "pipe", "inherit"], timeout: fetchTimeoutMs });
   const last: string[] = [];
@@ -89,7 +109,7 @@ async function runMaven(name: JarSet, into: string, pins: ReadonlyMap<string, st
   });
   if (code === 0) return;
   throw new RdgError("unavailable", "jars_not_fetched", `Maven ended with ${code}:\n${last.join("\n")}`, {
-    hint: `Is Maven Central, or the mirror in Maven's settings, reachable? Jars that are in the cache already (${cacheFolder()}) need no network.`,
+    hint: `Is Maven Central, or the mirror in Maven's settings, reachable?`,
   });
 }
 

@@ -1,0 +1,101 @@
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+// `npm run cluster` as people use it: up, asked, down, and up again with what it had; and what it says when something is in the way.
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Admin } from "@platformatic/kafka";
+import { Client } from "cassandra-driver";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { ServerState } from "../../scripts/cluster/cluster.ts";
+import { freePorts } from "../../scripts/cluster/ports.ts";
+import { run, type Ran } from "../foreign/run.ts";
+
+const script = fileURLToPath(new URL("../../scripts/cluster.ts", import.meta.url));
+let data: string;
+
+beforeEach(async () => {
+  data = await mkdtemp(join(tmpdir(), "rdg-command-"));
+});
+
+afterEach(async () => {
+  await cluster("down", "--wipe");
+  await rm(data, { recursive: true });
+});
+
+const cluster = (command: string, ...flags: readonly string[]): Promise<Ran> =>
+  run(process.execPath, ["--conditions=rdg-source", script, command, "--data", data, ...flags], { timeoutMs: 600_000 });
+
+test("up, asked, down, and up again with its data", { timeout: 300_000 }, async () => {
+  const [kafka, registry, cassandra] = (await freePorts(3)) as [number, number, number];
+  const ports = ["--kafka-port", kafka, "--registry-port", registry, "--cassandra-port", cassandra].map(String);
+  const up = await cluster("up", "--json", ...ports);
+  expect(up).toMatchObject({ code: 0 });
+  const states = JSON.parse(up.stdout) as readonly ServerState[];
+  expect(states.map(({ name, running, address }) => ({ name, running, address }))).toEqual([
+    { name: "kafka", running: true, address: `127.0.0.1:${kafka}` },
+    { name: "registry", running: true, address: `http://127.0.0.1:${registry}/registry` },
+    { name: "cassandra", running: true, address: `127.0.0.1:${cassandra} (data center datacenter1)` },
+  ]);
+  expect(await topicsOf(kafka, "kept")).toEqual(["kept"]);
+  expect(await (await fetch(`http://127.0.0.1:${registry}/registry/subjects`)).json()).toEqual([]);
+  const client = new Client({
+    contactPoints: ["127.0.0.1"],
+    protocolOptions: { port: cassandra },
+    localDataCenter: "datacenter1",
+  });
+  await client.execute("SELECT release_version FROM system.local");
+  await client.shutdown();
+
+  // What runs is left alone.
+  const again = await cluster("up", "--json");
+  expect((JSON.parse(again.stdout) as readonly ServerState[]).map(({ pid }) => pid)).toEqual(
+    states.map(({ pid }) => pid),
+  );
+  expect(await cluster("status")).toMatchObject({ code: 0 });
+  expect((await cluster("logs", "kafka", "--lines", "500")).stdout).toContain("Kafka Server started");
+
+  expect(await cluster("down")).toMatchObject({ code: 0 });
+  expect(await cluster("status")).toMatchObject({
+    code: 4,
+    stdout: /^kafka +down\nregistry +down\ncassandra +down\n$/,
+  });
+  expect(await cluster("up", "kafka")).toMatchObject({ code: 0 });
+  expect(await topicsOf(kafka)).toEqual(["kept"]);
+});
+
+test("a port that is taken is told of, with the flag that takes another", async () => {
+  const server = createServer();
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  const { code, output } = await cluster("up", "kafka", "--kafka-port", String(port));
+  server.close();
+  expect(output).toContain(`Somebody else listens on port ${port}, which kafka needs.`);
+  expect(output).toContain("npm run cluster -- up --kafka-port PORT");
+  expect(code).toBe(4);
+});
+
+test("a folder where nothing was started has no logs, and nothing to stop", async () => {
+  expect(await cluster("logs")).toMatchObject({ code: 3, output: /There are no logs/ });
+  expect(await cluster("down")).toMatchObject({ code: 0 });
+});
+
+test.each([
+  [["up", "mysql"], /mysql.*kafka, registry, cassandra/],
+  [["up", "--kafka-port", "70000"], /at most 65535/],
+  [["sideways"], /unknown command 'sideways'/],
+])("%j is wrong usage", async ([command, ...flags], message) => {
+  expect(await cluster(command!, ...flags)).toMatchObject({ code: 2, output: message });
+});
+
+/** @param created one that is made first */
+async function topicsOf(port: number, created?: string): Promise<readonly string[]> {
+  const admin = new Admin({ clientId: "test", bootstrapBrokers: [`127.0.0.1:${port}`] });
+  try {
+    if (created !== undefined) await admin.createTopics({ topics: [created], partitions: 1, replicas: 1 });
+    return await admin.listTopics();
+  } finally {
+    await admin.close();
+  }
+}
