@@ -1,8 +1,10 @@
 // The streaming example end to end: events by HTTP until they are durable and in the graph, then traversals, then restarts.
 import { generatorDefaults, PlaybackGenerator } from "../examples/streaming/generator.ts";
 import { accountId, titleId } from "../examples/streaming/playback-event.ts";
+import type { TraverseRequest } from "../src/model/traversal.ts";
 import { bodiesOf, eventsPerBody } from "./bodies.ts";
 import { sendBodies } from "./http-load.ts";
+import { askOneByOne } from "./one-client.ts";
 import { percentile } from "./percentile.ts";
 import { usageOf, usedBetween } from "./process-usage.ts";
 import { removeData, startStreamingServer, temporaryData, type StreamingServer } from "./streaming-server.ts";
@@ -91,18 +93,18 @@ async function memoryOf(server: StreamingServer): Promise<unknown> {
 /** One client, one request at a time. */
 async function traverse(server: StreamingServer): Promise<EndToEndFigures["traversals"]> {
   const accounts = generatorDefaults.accounts;
-  const oneHop = (i: number): unknown => ({
+  const oneHop = (i: number): TraverseRequest => ({
     from: { type: "account", ids: [accountId(i % accounts)] },
     hops: [{ edge: "uses", order: "latest", limit: 100 }],
   });
-  const twoHops = (i: number): unknown => ({
+  const twoHops = (i: number): TraverseRequest => ({
     from: { type: "account", ids: [accountId(i % accounts)] },
     hops: [
       { edge: "has_profile", limit: 50 },
       { edge: "watched", order: "latest", limit: 50 },
     ],
   });
-  const heavy = (i: number): unknown => ({
+  const heavy = (i: number): TraverseRequest => ({
     from: { type: "title", ids: [titleId(i % 50)] },
     hops: [
       { edge: "watched", direction: "in", order: "latest", limit: 50 },
@@ -118,24 +120,24 @@ async function traverse(server: StreamingServer): Promise<EndToEndFigures["trave
 
 async function timed(
   server: StreamingServer,
-  requestOf: (i: number) => unknown,
+  requestOf: (i: number) => TraverseRequest,
 ): Promise<EndToEndFigures["traversals"][string]> {
-  const url = new URL("/v1/traverse", server.url);
-  const headers = { "content-type": "application/json" };
-  const milliseconds: number[] = [];
+  const requests = Array.from({ length: 1_500 }, (_, i) => requestOf(i * 7919));
+  const questions = { address: server.url.host, requests, count: requests.length, warmUp: 500, pauseMs: 0 };
+  const milliseconds = Float64Array.from(await askOneByOne(questions));
   let edges = 0;
-  for (let i = 0; i < 1500; i++) {
-    const body = JSON.stringify(requestOf(i * 7919));
-    const startedMs = performance.now();
-    const response = await fetch(url, { method: "POST", headers, body });
-    const text = await response.text();
-    if (!response.ok) throw new Error(text);
-    if (i < 500) continue;
-    milliseconds.push(performance.now() - startedMs);
-    const { levels } = JSON.parse(text) as { levels: { edges?: unknown[] }[] };
-    for (const level of levels) edges += level.edges?.length ?? 0;
-  }
-  return { overHttpMs: percentiles(Float64Array.from(milliseconds)), edgesMean: Math.round(edges / 1000) };
+  const counted = requests.slice(-100);
+  for (const request of counted) edges += await edgesOf(server, request);
+  return { overHttpMs: percentiles(milliseconds), edgesMean: Math.round(edges / counted.length) };
+}
+
+async function edgesOf(server: StreamingServer, request: TraverseRequest): Promise<number> {
+  const headers = { "content-type": "application/json" };
+  const body = JSON.stringify(request);
+  const response = await fetch(new URL("/v1/traverse", server.url), { method: "POST", headers, body });
+  if (!response.ok) throw new Error(await response.text());
+  const { levels } = (await response.json()) as { levels: { edges?: unknown[] }[] };
+  return levels.reduce((sum, level) => sum + (level.edges?.length ?? 0), 0);
 }
 
 function percentiles(values: Float64Array): Record<string, number> {

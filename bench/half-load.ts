@@ -1,8 +1,10 @@
 // At half of the ingestion rate that was measured: how soon an acknowledged event is visible in a traversal, and what latency traversals have meanwhile.
 import { PlaybackGenerator } from "../examples/streaming/generator.ts";
 import { accountId } from "../examples/streaming/playback-event.ts";
+import type { TraverseRequest } from "../src/model/traversal.ts";
 import { bodiesOf, eventsPerBody } from "./bodies.ts";
 import { sendBodies } from "./http-load.ts";
+import { askBeside } from "./one-client.ts";
 import { percentile } from "./percentile.ts";
 import { removeData, startStreamingServer, temporaryData, type StreamingServer } from "./streaming-server.ts";
 
@@ -24,8 +26,12 @@ export async function halfLoad(fullRate: number, seconds: number): Promise<HalfL
     await sendBodies(server.url, "/v1/events/playback", warmUp, 8);
     await server.settled();
     let running = true;
-    const probes = [freshness(server, singles, () => running), twoHops(server, () => running)] as const;
-    const load = await sendBodies(server.url, "/v1/events/playback", bodies, 8, (1000 * eventsPerBody) / rate);
+    const loading = sendBodies(server.url, "/v1/events/playback", bodies, 8, (1000 * eventsPerBody) / rate);
+    const probes = [
+      freshness(server, singles, () => running),
+      askBeside({ address: server.url.host, requests: twoHops, count: 1e9, warmUp: 200, pauseMs: 5 }, loading),
+    ] as const;
+    const load = await loading;
     running = false;
     return {
       eventsPerSecond: Math.round((bodies.length * eventsPerBody) / load.wallSeconds),
@@ -63,22 +69,13 @@ async function freshness(
   return milliseconds;
 }
 
-async function twoHops(server: StreamingServer, running: () => boolean): Promise<number[]> {
-  const milliseconds: number[] = [];
-  for (let i = 0; running(); i++) {
-    const startedMs = performance.now();
-    await traverse(server, {
-      from: { type: "account", ids: [accountId((i * 7919) % 200_000)] },
-      hops: [
-        { edge: "has_profile", limit: 50 },
-        { edge: "watched", order: "latest", limit: 50 },
-      ],
-    });
-    milliseconds.push(performance.now() - startedMs);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  return milliseconds;
-}
+const twoHops = Array.from({ length: 2_000 }, (_, i): TraverseRequest => ({
+  from: { type: "account", ids: [accountId((i * 7919) % 200_000)] },
+  hops: [
+    { edge: "has_profile", limit: 50 },
+    { edge: "watched", order: "latest", limit: 50 },
+  ],
+}));
 
 async function traverse(server: StreamingServer, request: unknown): Promise<void> {
   const response = await fetch(new URL("/v1/traverse", server.url), {
