@@ -4,12 +4,14 @@ import { randomId } from "../core/random.ts";
 
 const usable = /^[\w.:/+=@-]{1,128}$/;
 
-/** Ids of one server: unique among servers by their beginning, and in it by a number. */
-export function requestIds(): (request: IncomingMessage) => string {
+/** Names requests of one server: unique among servers by their beginning, and in it by a number. Told what came as the caller's own name. */
+export function requestNames(): (given: unknown) => string {
   const prefix = `${randomId().slice(0, 10)}-`;
   let count = 0;
-  return ({ headers }) => {
-    const given = headers["x-request-id"];
-    return typeof given === "string" && usable.test(given) ? given : prefix + (++count).toString(36);
-  };
+  return (given) => (typeof given === "string" && usable.test(given) ? given : prefix + (++count).toString(36));
+}
+
+export function requestIds(): (request: IncomingMessage) => string {
+  const nameOf = requestNames();
+  return ({ headers }) => nameOf(headers["x-request-id"]);
 }

@@ -6,7 +6,7 @@ import type { AnswerStream, Calls } from "./calls.ts";
 import { AnswerEncoder, type PendingPart } from "./encode-answer.ts";
 import { type QuestionCallsOptions, questionCalls } from "./question-calls.ts";
 import { traverseRequestOf } from "./requests.ts";
-import { type Methods, graphMethods } from "./services.ts";
+import { type Handlers, graphMethods } from "./services.ts";
 import type { GrpcSettings } from "./settings.ts";
 import { encodedSummary } from "./summary.ts";
 
@@ -19,7 +19,7 @@ export interface GraphServiceOptions extends QuestionCallsOptions {
 /** Messages that may be on their way to a reader before the traversal waits for it. */
 const messagesAhead = 4;
 
-export function graphService(calls: Calls, options: GraphServiceOptions): Methods<typeof graphMethods> {
+export function graphService(calls: Calls, options: GraphServiceOptions): Handlers<typeof graphMethods> {
   const { queries, bounds, model } = options;
   const bodies = bounds.otherBodies;
   const encoder = new AnswerEncoder(model);

@@ -1,16 +1,12 @@
-// What a call must pass before its message is read: who asks, and room among those that are being received.
+// What a call must pass before its message is read: a name for it, who asks, and room among those that are being received.
 import { TLSSocket } from "node:tls";
-import {
-  type Metadata,
-  type ServerInterceptingCallInterface,
-  ServerInterceptingCall,
-  type ServerInterceptor,
-} from "@grpc/grpc-js";
-import { assert } from "../../core/errors.ts";
-import type { Access, ClientCertificate, Credentials, Need, Principal } from "../auth/port.ts";
+import type { Metadata, ServerInterceptor } from "@grpc/grpc-js";
+import type { Tracer } from "../../observe/port.ts";
+import type { Access, ClientCertificate, Credentials, Need } from "../auth/port.ts";
 import type { ByteBudget } from "../byte-budget.ts";
+import { requestNames } from "../request-ids.ts";
 import type { Connections } from "./connections.ts";
-import { statusOf } from "./status.ts";
+import { type Entrance, type Handler, ServedCall, requestIdName } from "./served-call.ts";
 
 export interface GuardOptions {
   readonly access: Access;
@@ -19,6 +15,9 @@ export interface GuardOptions {
   readonly receiving: ByteBudget;
   readonly messageBytesMax: number;
   readonly connections: () => Connections;
+  readonly tracer?: Tracer | undefined;
+  /** By path: those of calls that pass the library by. */
+  readonly handlers: ReadonlyMap<string, Handler>;
 }
 
 const anyCredentials: Need = { scope: "any" };
@@ -26,65 +25,45 @@ const nothing: Credentials = { authorization: [] };
 
 export class Guard {
   readonly #options: GuardOptions;
-  readonly #principals = new WeakMap<Metadata, Principal>();
   /** Reading one costs more than a call; a connection has the same for all of its calls. */
   readonly #certificates = new WeakMap<TLSSocket, ClientCertificate | null>();
+  readonly #entrance: Entrance;
 
   constructor(options: GuardOptions) {
     this.#options = options;
-  }
-
-  /** Who asks. For handlers: the call has entered. */
-  principalOf(metadata: Metadata): Principal {
-    const principal = this.#principals.get(metadata);
-    assert(principal !== undefined, "the call has not been let in");
-    return principal;
-  }
-
-  readonly interceptor: ServerInterceptor = ({ path }, call) => {
-    let leave: (() => void) | undefined;
-    let ended = false;
-    return new ServerInterceptingCall(call, {
-      start: (next) => {
-        next({
-          onReceiveMetadata: (metadata, proceed) => {
-            const enter = (principal: Principal): void => {
-              if (ended) return;
-              this.#principals.set(metadata, principal);
-              leave = this.#receive(call);
-              proceed(metadata);
-            };
-            const refuse = (error: unknown): void => call.sendStatus(statusOf(error));
-            try {
-              const entered = this.#enter(path, metadata, call);
-              if (!(entered instanceof Promise)) return enter(entered);
-              entered.then(enter).catch(refuse);
-            } catch (error) {
-              refuse(error);
-            }
-          },
-          onReceiveMessage: (message, proceed) => {
-            leave?.();
-            proceed(message);
-          },
-          onReceiveHalfClose: (proceed) => proceed(),
-          onCancel: () => {
-            ended = true;
-            leave?.();
-          },
+    const { access, needs, receiving, messageBytesMax, connections, tracer } = options;
+    const nameOf = requestNames();
+    this.#entrance = {
+      enter: (call, metadata) => {
+        const { path, requestId } = call;
+        const credentials = access.required ? this.#credentialsOf(metadata, call.peer) : nothing;
+        return access.enter(credentials, needs.get(path) ?? anyCredentials, { name: path, requestId });
+      },
+      name: (call, metadata) => {
+        call.requestId = nameOf(metadata.get(requestIdName)[0]);
+        call.span = tracer?.request(call.path.slice(1), {
+          traceparent: textOf(metadata, "traceparent"),
+          tracestate: textOf(metadata, "tracestate"),
         });
       },
-    });
-  };
-
-  #enter(path: string, metadata: Metadata, call: ServerInterceptingCallInterface): Principal | Promise<Principal> {
-    const { access, needs } = this.#options;
-    const credentials = access.required ? this.#credentialsOf(metadata, call) : nothing;
-    return access.enter(credentials, needs.get(path) ?? anyCredentials, { name: path });
+      // Who is slow to send its message makes room for others.
+      receive: (call) => {
+        const holding = receiving.hold(() => connections().cut(call.peer));
+        try {
+          holding.add(messageBytesMax);
+        } catch (error) {
+          holding.release();
+          throw error;
+        }
+        return holding;
+      },
+    };
   }
 
-  #credentialsOf(metadata: Metadata, call: ServerInterceptingCallInterface): Credentials {
-    const peer = call.getPeer();
+  readonly interceptor: ServerInterceptor = ({ path }, call) =>
+    new ServedCall(call, path, this.#entrance, this.#options.handlers.get(path));
+
+  #credentialsOf(metadata: Metadata, peer: string): Credentials {
     return {
       authorization: metadata.get("authorization").map(String),
       certificate: this.#certificateOf(peer),
@@ -104,18 +83,9 @@ export class Guard {
     }
     return certificate ?? undefined;
   }
+}
 
-  /** Room for one message. Who is slow to send it makes room for others. @throws RdgError overloaded */
-  #receive(call: ServerInterceptingCallInterface): () => void {
-    const { receiving, messageBytesMax, connections } = this.#options;
-    const peer = call.getPeer();
-    const holding = receiving.hold(() => connections().cut(peer));
-    try {
-      holding.add(messageBytesMax);
-    } catch (error) {
-      holding.release();
-      throw error;
-    }
-    return () => holding.release();
-  }
+function textOf(metadata: Metadata, name: string): string | undefined {
+  const [value] = metadata.get(name);
+  return typeof value === "string" ? value : undefined;
 }

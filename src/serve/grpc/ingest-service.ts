@@ -7,7 +7,7 @@ import { ProduceRequest, ProduceResponse, RecordFormat } from "../../model/rpc/g
 import { type Principal, mayProduce } from "../auth/port.ts";
 import type { ServerBounds } from "../server.ts";
 import type { Calls } from "./calls.ts";
-import { type Methods, ingestMethods } from "./services.ts";
+import { type Handlers, ingestMethods } from "./services.ts";
 
 const formats: ReadonlyMap<RecordFormat, Format> = new Map([
   [RecordFormat.RECORD_FORMAT_JSON, "json"],
@@ -25,7 +25,7 @@ export interface IngestServiceOptions {
 export function ingestService(
   calls: Calls,
   { model, gateway, bounds }: IngestServiceOptions,
-): Methods<typeof ingestMethods> {
+): Handlers<typeof ingestMethods> {
   const method = {
     path: ingestMethods.Produce.path,
     request: ProduceRequest,

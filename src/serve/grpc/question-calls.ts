@@ -1,5 +1,4 @@
 // The questions of rdg.v1.GraphService beside traversals: one message asks, one answers.
-import type { handleUnaryCall } from "@grpc/grpc-js";
 import type { GraphModel } from "../../model/definition.ts";
 import type { MessageFns } from "../../model/rpc/generated/rdg/v1/element.ts";
 import {
@@ -17,7 +16,7 @@ import {
 } from "../../model/rpc/generated/rdg/v1/question.ts";
 import type { Queries, QueryContext } from "../../query/port.ts";
 import type { ServerBounds } from "../server.ts";
-import type { Bytes, Calls } from "./calls.ts";
+import type { Calls } from "./calls.ts";
 import { ElementMessages } from "./elements.ts";
 import type { RequestShape } from "./field-path.ts";
 import {
@@ -27,6 +26,7 @@ import {
   nodesRequestOf,
   shortestPathRequestOf,
 } from "./requests.ts";
+import type { Handler } from "./served-call.ts";
 import { graphMethods } from "./services.ts";
 import { directionMessage, truncationOf } from "./summary.ts";
 
@@ -48,9 +48,7 @@ interface Question<Q, A> {
 
 export function questionCalls(calls: Calls, { queries, bounds, model }: QuestionCallsOptions) {
   const elements = new ElementMessages(model);
-  const call = <Q extends { readonly options: QuestionOptions | undefined }, A>(
-    question: Question<Q, A>,
-  ): handleUnaryCall<Bytes, Bytes> => {
+  const call = <Q extends { readonly options: QuestionOptions | undefined }, A>(question: Question<Q, A>): Handler => {
     const { name, request, shape, json, ask, encode } = question;
     const method = { path: graphMethods[name].path, request, shape, bodies: bounds.otherBodies };
     return calls.unary(method, async (message, { query, leftMs }) => {

@@ -4,6 +4,7 @@ import type { Registry } from "prom-client";
 import type { Clock, Timers } from "../../core/clock.ts";
 import type { Gateway } from "../../gateway/port.ts";
 import type { GraphModel } from "../../model/definition.ts";
+import type { Tracer } from "../../observe/port.ts";
 import type { Queries } from "../../query/port.ts";
 import { openAccess } from "../auth/open-access.ts";
 import type { Access, Need } from "../auth/port.ts";
@@ -19,7 +20,15 @@ import { Guard } from "./guard.ts";
 import { healthService } from "./health-service.ts";
 import { ingestService } from "./ingest-service.ts";
 import { reflectionService } from "./reflection-service.ts";
-import { graphMethods, healthMethods, ingestMethods, reflectionAlphaMethods, reflectionMethods } from "./services.ts";
+import type { Handler } from "./served-call.ts";
+import {
+  addHandlers,
+  graphMethods,
+  healthMethods,
+  ingestMethods,
+  reflectionAlphaMethods,
+  reflectionMethods,
+} from "./services.ts";
 import { type GrpcSettings, defaultGrpcSettings } from "./settings.ts";
 
 export interface GrpcServerOptions {
@@ -37,8 +46,11 @@ export interface GrpcServerOptions {
   /** Without, connections are not encrypted. */
   readonly tls?: Tls | undefined;
   readonly metrics?: Registry | undefined;
+  readonly tracer?: Tracer | undefined;
   /** Told of errors that are not the caller's. */
-  readonly onError?: ((error: unknown, request: { readonly method: string; readonly url: string }) => void) | undefined;
+  readonly onError?:
+    | ((error: unknown, request: { readonly method: string; readonly url: string; readonly id?: string }) => void)
+    | undefined;
   readonly settings?: Partial<GrpcSettings>;
 }
 
@@ -71,12 +83,15 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const settings: GrpcSettings = { ...defaultGrpcSettings, ...options.settings };
   const { clock, timers, access = openAccess, metrics, onError, bounds: shared } = options;
   const bounds = boundsOf(settings, clock, () => connections.count);
+  const handlers = new Map<string, Handler>();
   const guard = new Guard({
     access,
     needs,
     receiving: bounds.receiving,
     messageBytesMax: settings.messageBytesMax,
     connections: () => connections,
+    tracer: options.tracer,
+    handlers,
   });
   const server = new Server({
     "grpc.enable_channelz": 0,
@@ -93,7 +108,6 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const connections = new Connections(injector, { settings, clock, timers, tls: options.tls });
   const calls = new Calls({
     clock,
-    guard,
     access,
     answers: shared.answers,
     connections: () => connections,
@@ -102,7 +116,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     onError,
   });
   const closing = new AbortController();
-  addServices(server, calls, options, settings, bounds, closing.signal);
+  addServices(server, handlers, calls, options, settings, bounds, closing.signal);
   return {
     bounds,
     async listen() {
@@ -125,6 +139,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
 
 function addServices(
   server: Server,
+  handlers: Map<string, Handler>,
   calls: Calls,
   { model, gateway, queries, bounds: shared, readiness = () => ({ ready: true }), timers }: GrpcServerOptions,
   settings: GrpcSettings,
@@ -135,11 +150,11 @@ function addServices(
   if (queries) {
     services.push("rdg.v1.GraphService");
     const graph = graphService(calls, { model, queries, bounds: shared, slowReaders, settings });
-    server.addService(graphMethods, graph);
+    addHandlers(server, handlers, graphMethods, graph);
   }
   if (gateway) {
     services.push("rdg.v1.IngestService");
-    server.addService(ingestMethods, ingestService(calls, { model, gateway, bounds: shared }));
+    addHandlers(server, handlers, ingestMethods, ingestService(calls, { model, gateway, bounds: shared }));
   }
   const { healthIntervalMs: intervalMs } = settings;
   server.addService(

@@ -1,5 +1,7 @@
 // The services by path, as the library wants them. Messages pass it as bytes.
-import type { UntypedHandleCall } from "@grpc/grpc-js";
+import type { Server, ServiceDefinition, UntypedHandleCall } from "@grpc/grpc-js";
+import { assert } from "../../core/errors.ts";
+import type { Handler } from "./served-call.ts";
 
 const asIs = (bytes: Buffer): Buffer => bytes;
 
@@ -18,6 +20,22 @@ function method(path: string, streams: { readonly request?: boolean; readonly re
 
 /** A handler per method; those that are missing are answered with UNIMPLEMENTED. */
 export type Methods<S> = { [K in keyof S]?: UntypedHandleCall };
+
+/** Those of methods whose calls pass the library by. */
+export type Handlers<S> = { [K in keyof S]: Handler };
+
+/** Makes the methods known to the library, which asks `handlers` before it comes to its own. */
+export function addHandlers<S extends ServiceDefinition>(
+  server: Server,
+  handlers: Map<string, Handler>,
+  methods: S,
+  ours: Handlers<S>,
+): void {
+  for (const [name, handler] of Object.entries(ours)) handlers.set(methods[name]!.path, handler);
+  server.addService(methods, Object.fromEntries(Object.keys(methods).map((name) => [name, passedBy])));
+}
+
+const passedBy = (): void => assert(false, "the call passes the library by");
 
 export const graphMethods = {
   Traverse: method("/rdg.v1.GraphService/Traverse", { response: true }),

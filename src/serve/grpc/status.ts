@@ -24,6 +24,7 @@ const codeOfCode: ReadonlyMap<string, status> = new Map([
   ["no_credentials", status.UNAUTHENTICATED],
   ["bad_credentials", status.UNAUTHENTICATED],
   ["request_aborted", status.CANCELLED],
+  ["deadline_over", status.DEADLINE_EXCEEDED],
 ]);
 
 /** Clients refuse trailers of more than 8 KiB, unless told otherwise; base64 makes a third more of the details. */
