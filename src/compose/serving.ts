@@ -197,7 +197,7 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
       plaintext: settings["tls.off"],
     },
   });
-  const grpc = grpcBeside({ ...shared, bounds: server.bounds }, settings, connectionsMax);
+  const grpc = grpcBeside({ ...shared, tracer, bounds: server.bounds }, settings, connectionsMax);
   const measured = {
     pipeline,
     store,
