@@ -18,8 +18,8 @@ import { AnswerEncoder } from "./encode-json.ts";
 import type { Enrichments } from "./enrichments.ts";
 import { JsonReader } from "./json-reader.ts";
 import type { Level } from "./level.ts";
-import { partsOf } from "./parts.ts";
-import type { Queries, QueryAnswer, QueryContext, Questions, TraversalPart } from "./port.ts";
+import { PartWalk } from "./part-walk.ts";
+import type { Queries, QueryAnswer, QueryContext, Questions } from "./port.ts";
 import { type WaitFor, requireApplied } from "./positions.ts";
 import { StoreQuestions } from "./questions/questions.ts";
 import { requireReadable } from "./request-hop.ts";
@@ -122,20 +122,15 @@ class StoreQueries implements Queries {
     return { json };
   }
 
-  async *traverseParts(request: unknown, context: QueryContext): AsyncGenerator<TraversalPart> {
+  traverseParts(request: unknown, context: QueryContext): PartWalk {
     const { signal } = context;
-    const run = await whileAsked(signal, async () => this.begin(request, context));
-    await whileAsked(signal, () => run.wait());
-    const inSlot = (): Promise<Level | undefined> => this.slots.run(() => run.next(), signal, run.leftMs);
-    const next = (): Promise<Level | undefined> => whileAsked(signal, inSlot);
-    try {
-      let number = 0;
-      for (let level = await next(); level !== undefined; level = await next()) yield* partsOf(number++, level);
-    } finally {
-      run.close();
-    }
-    this.options.observe?.(run.observed(0, 0), context);
-    yield run.end(0);
+    return new PartWalk({
+      begin: () => this.begin(request, context),
+      slots: this.slots,
+      signal,
+      onWalked: (run) => this.options.observe?.(run.observed(0, 0), context),
+      told: (error) => toldWhenAborted(error, signal),
+    });
   }
 
   async *traverseLines(request: unknown, context: QueryContext): AsyncGenerator<Uint8Array> {
@@ -267,12 +262,16 @@ class StoreQueries implements Queries {
   }
 }
 
-/** Whatever way a stage stops when the signal aborts, it becomes one error. */
 async function whileAsked<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!signal.aborted || error instanceof RdgError) throw error;
-    throw new RdgError("closed", "request_aborted", "The request was given up by its caller.", { cause: error });
+    throw toldWhenAborted(error, signal);
   }
+}
+
+/** Whatever way a stage stops when the signal aborts, it becomes one error. */
+function toldWhenAborted(error: unknown, { aborted }: AbortSignal): unknown {
+  if (!aborted || error instanceof RdgError) return error;
+  return new RdgError("closed", "request_aborted", "The request was given up by its caller.", { cause: error });
 }
