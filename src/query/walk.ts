@@ -83,14 +83,13 @@ export class Walk {
     ended: (record: WalkRecord, end: WalkEnd) => void,
   ): Promise<void> {
     let walked = 0;
-    if (this.spending.exhausted === undefined) {
+    // Asked again each time: a branch that is walked at the same time gives back what it did not need.
+    while (walked < records.length && this.spending.exhausted === undefined) {
       if (this.ownFilter === undefined) {
-        walked = await this.runInStore(records, rows, ended);
+        walked += await this.runInStore(walked === 0 ? records : records.slice(walked), rows, ended);
       } else {
-        while (walked < records.length && this.spending.exhausted === undefined) {
-          ended(records[walked]!, await this.runFiltered(records[walked]!, rows));
-          walked++;
-        }
+        ended(records[walked]!, await this.runFiltered(records[walked]!, rows));
+        walked++;
       }
     }
     for (; walked < records.length; walked++) {
@@ -139,7 +138,7 @@ export class Walk {
         before = rows.count;
         if (spending.exhausted !== undefined) return batch.record + 1;
       } else if (spending.exhausted !== undefined) {
-        const at = rows.count > before ? this.cursorAt(batch, taken) : (record.after ?? "fresh");
+        const at = rows.count > before ? this.cursorBehind(rows) : (record.after ?? "fresh");
         ended(record, this.cut(spending.exhausted, at));
         return batch.record + 1;
       }

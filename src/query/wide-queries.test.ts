@@ -102,10 +102,11 @@ const nextOf = ({ hops }: TraverseAnswer, i: number): string => {
   return hop.truncated.next;
 };
 
-/** A store whose adjacency is told of, and may be held up, before it is read. */
+/** A store whose adjacency is told of, and may be held up, before it is read and when its reader leaves it. */
 function watched(
   store: Store,
   onAdjacency: (request: AdjacencyRequest) => Promise<void> | void,
+  onLeft: (request: AdjacencyRequest) => Promise<void> | void = () => undefined,
 ): Store & { open: number } {
   const counted = { open: 0 };
   return new Proxy(store, {
@@ -121,7 +122,11 @@ function watched(
         const readers: Partial<StoreReader> = {
           async *adjacency(asked, signal): AsyncGenerator<AdjacencyBatch> {
             await onAdjacency(asked);
-            yield* reader.adjacency(asked, signal);
+            try {
+              yield* reader.adjacency(asked, signal);
+            } finally {
+              await onLeft(asked);
+            }
           },
           close() {
             counted.open--;
@@ -210,6 +215,44 @@ describe("a budget", () => {
     const second = await ask(queries, { continue: nextOf(first, 1), budget: { bytes: 10 } });
     expect(edgesOf(second)).toEqual(["1 a uses d1", "1 b uses d1"]);
     expect(second.fromHop).toBe(1);
+  });
+
+  test("of edges that a branch gives back is there for those that are walked at the same time", async () => {
+    const [readTwice, spent] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    // Both ways, four edges of `knows` are eight that are read; one is left for `uses`, and four come back before it goes on.
+    const store = watched(
+      await filledStore(),
+      ({ edge: type }) => (type === 1 ? readTwice.promise : undefined),
+      async ({ edge: type, direction }) => {
+        if (type === 1) {
+          spent.resolve();
+          await new Promise((resolve) => setImmediate(resolve));
+        } else if (direction === "in") {
+          readTwice.resolve();
+          await spent.promise;
+        }
+      },
+    );
+    const from = { type: "account", ids: ["a", "b", "c"] };
+    const hops: HopRequest[] = [{ edge: ["uses", { type: "knows", direction: "both" }] }];
+    const answer = await ask(await open({ store }), { from, hops, budget: { edges: 9 } });
+    expect(answer.hops).toEqual([{ complete: true }]);
+    expect(edgesOf(answer)).toHaveLength(8);
+  });
+
+  test("that another branch used up ends a walk behind what it has read already", async () => {
+    const store = referenceStore({ model, clock });
+    const many = ["knows", "uses"].flatMap((type) =>
+      Array.from({ length: 150 }, (_, i) => upsertEdge(type, "a", `${type}${i}`, i)),
+    );
+    const batch = batchOfElements(model, [...graphOf(model, many).values()]);
+    const frame = { source: "s", offset: 0, job: "j", timestampMs: 0, inputs: [], sizeBytes: 0 };
+    await store.apply({ ...frame, updates: () => batch });
+    const queries = await open({ store });
+    const first = await ask(queries, request([{ edge: ["knows", "uses"] }], { budget: { edges: 200 } }));
+    const second = await ask(queries, { continue: nextOf(first, 0) });
+    const edges = [...edgesOf(first), ...edgesOf(second)];
+    expect([edges.length, new Set(edges).size, second.complete]).toEqual([300, 300, true]);
   });
 
   test("of edges looked at is shared by the branches of a level", async () => {

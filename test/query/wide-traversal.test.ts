@@ -17,6 +17,7 @@ import { parseMoment } from "../../src/query/moments.ts";
 import type { EndPart, Queries } from "../../src/query/port.ts";
 import { createQueries } from "../../src/query/queries.ts";
 import { edgeAnswer, nodeAnswer } from "../../src/query/questions/answers.ts";
+import type { TraversalPlan } from "../../src/query/traversal-plan.ts";
 import type { Store } from "../../src/store/port.ts";
 import { referenceStore } from "../../src/testing/reference-store.ts";
 import { type PlainGraph, referenceTraversal } from "../../src/testing/reference-traversal.ts";
@@ -26,15 +27,30 @@ import { type PlannedScenario, planOf, wideScenarios } from "./random-traversal.
 const clock: Clock = { now: () => nowMs, monotonicMs: () => 0 };
 const context = { signal: new AbortController().signal };
 
-/** All requests of a random definition and graph, one after the other. */
-function forEach(runs: number, check: (scenario: PlannedScenario, opened: Opened) => Promise<void>): Promise<void> {
-  const property = fc.asyncProperty(wideScenarios, async (scenarios) => {
+/** All requests of a random definition and graph, one after the other, with numbers that bound a first answer. */
+function forEach(
+  runs: number,
+  check: (scenario: PlannedScenario, opened: Opened, bounds: Bounds) => Promise<void>,
+): Promise<void> {
+  const property = fc.asyncProperty(wideScenarios, bounds, async (scenarios, bound) => {
     if (scenarios.length === 0) return;
     const opened = await open(scenarios[0]!);
-    for (const scenario of scenarios) await check(scenario, opened);
+    for (const scenario of scenarios) await check(scenario, opened, bound);
   });
   return fc.assert(property, { numRuns: runs });
 }
+
+interface Bounds {
+  readonly edges: number;
+  readonly scanned: number;
+  readonly bytes: number;
+}
+
+const bounds: fc.Arbitrary<Bounds> = fc.record({
+  edges: fc.integer({ min: 1, max: 11 }),
+  scanned: fc.integer({ min: 1, max: 13 }),
+  bytes: fc.integer({ min: 1, max: 40 }),
+});
 
 interface Opened {
   readonly queries: Queries;
@@ -56,13 +72,25 @@ async function ask(queries: Queries, request: TraverseRequest | ContinueRequest)
   return JSON.parse(Buffer.from(json).toString()) as TraverseAnswer;
 }
 
-/** Without limits wherever they stand. */
+/** Without limits wherever rules stand; a condition on a property that is called `limit` stays. */
 function unlimited(scenario: Scenario): Scenario {
-  const request = JSON.parse(JSON.stringify(scenario.request), (key, value: unknown) =>
-    key === "limit" && typeof value === "number" ? undefined : value,
-  ) as TraverseRequest;
   const { limit: _, ...traversals } = scenario.model.traversals ?? {};
+  const { from, hops = [], defaults = {} } = scenario.request;
+  const request: TraverseRequest = {
+    from,
+    hops: hops.map(({ edge, ...hop }) => ({
+      ...withoutLimit(hop),
+      edge:
+        typeof edge === "string" ? edge : edge.map((each) => (typeof each === "string" ? each : withoutLimit(each))),
+    })),
+    defaults: withoutLimit(defaults),
+  };
   return { ...scenario, request, model: { ...scenario.model, traversals } };
+}
+
+function withoutLimit<T extends Rule>(rule: T): Omit<T, "limit"> {
+  const { limit: _, ...rest } = rule;
+  return rest;
 }
 
 const nodeKey = ({ type, id }: NodeAnswer): string => JSON.stringify([type, id]);
@@ -86,24 +114,23 @@ describe("a traversal of any form", () => {
   });
 
   test("continued to its end finds what it finds without limits and budgets", async () => {
-    let round = 0;
-    await forEach(150, async (scenario, { queries, graph }) => {
-      const [edges, scanned] = [1 + (round % 11), 1 + (round++ % 13)];
+    await forEach(150, async (scenario, { queries, graph }, budget) => {
       const whole = unlimited(scenario);
       const plan = planOf(whole)!;
       const expected = referenceTraversal(whole.model, graph, plan);
       const found = new Found();
-      const pending: (TraverseRequest | ContinueRequest)[] = [
-        { ...scenario.request, budget: { edges, scanned, bytes: 1 + ((edges * scanned) % 40) } },
-      ];
+      const pending: (TraverseRequest | ContinueRequest)[] = [{ ...scenario.request, budget }];
+      const further = { edges: budget.edges + 3, scanned: budget.scanned + 5 };
       for (let asked = 0; pending.length > 0; asked++) {
         expect(asked).toBeLessThan(20_000);
         const answer = await ask(queries, pending.pop()!);
         for (const [i, hop] of answer.hops.entries()) {
-          found.add(hop.hop ?? (answer.fromHop ?? 0) + i, answer.levels[i + 1]!);
+          const number = hop.hop ?? (answer.fromHop ?? 0) + i;
+          const isNew = found.add(number, answer.levels[i + 1]!);
+          if (number === 0 && onceOnly(plan)) expect(isNew).toBe(true);
           if (hop.complete) continue;
           expect(hop.truncated.reason).toBeUndefined();
-          pending.push({ continue: hop.truncated.next!, budget: { edges: edges + 3, scanned: scanned + 5 } });
+          pending.push({ continue: hop.truncated.next!, budget: further });
         }
       }
       const all = new Found();
@@ -148,15 +175,25 @@ describe("a traversal of any form", () => {
   });
 });
 
+/** Whether the first hop is walked once, and no edge of it can be found from both of its ends. */
+function onceOnly({ steps: [first] }: TraversalPlan): boolean {
+  if (first === undefined || first.repetition !== undefined) return false;
+  const walked = first.branches.flatMap(({ edge, walks }) => walks.map(() => edge));
+  return new Set(walked).size === walked.length;
+}
+
 /** What was found by hop, in any number of answers. */
 class Found {
   readonly #hops = new Map<number, { readonly nodes: Set<string>; readonly edges: Set<string> }>();
 
-  add(hop: number, { nodes, edges = [] }: LevelAnswer): void {
+  /** Returns whether none of the edges had been found by this hop. */
+  add(hop: number, { nodes, edges = [] }: LevelAnswer): boolean {
     const known = this.#hops.get(hop) ?? { nodes: new Set(), edges: new Set() };
     this.#hops.set(hop, known);
+    const before = known.edges.size;
     for (const node of nodes) known.nodes.add(nodeKey(node));
     for (const edge of edges) known.edges.add(edgeKey(edge));
+    return known.edges.size === before + edges.length;
   }
 
   sorted(): unknown {
