@@ -122,6 +122,7 @@ class ElementEncoder {
   /** Rows [from, to). Tells where their ids are written. */
   nodes({ ids, rows, select, enriched }: LevelNodes, from = 0, to = ids.length, places?: Places): void {
     const { writer } = this;
+    const isEnriched = enriched !== undefined && enriched.length > 0;
     for (let i = from; i < to; i++) {
       if (i > from) writer.char(comma);
       writer.put(this.nodeOpening);
@@ -132,7 +133,7 @@ class ElementEncoder {
         this.times(rows.firstSeenMs[i]!, rows.lastSeenMs[i]!);
         this.properties(rows.properties, i, select);
       }
-      if (enriched) {
+      if (isEnriched) {
         const values = enriched.map((enrichment) => [enrichment.name, enrichment.values[i] ?? null]);
         writer.raw(`,"enriched":${JSON.stringify(Object.fromEntries(values))}`);
       }

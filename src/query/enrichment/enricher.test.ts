@@ -117,7 +117,7 @@ test("nodes of its type get its values, in the form of answers, in batches; othe
   );
   const answer = await subject.ask(250);
   expect(batches).toEqual([100, 100, 50]);
-  expect(answer.levels[0]!.nodes[0]).toMatchObject({ id: "a", enriched: {} });
+  expect(answer.levels[0]!.nodes.map(Object.keys)).toEqual([["type", "id"]]);
   expect(enrichedOf(answer).slice(0, 2)).toEqual([
     { prices: { amount: "1152921504606846976", since: "2026-01-01T00:00:00.000Z", tags: ["t0"] } },
     { prices: null },
