@@ -139,9 +139,9 @@ function endTypes({ levels }: RenderedAnswer): Map<string, { readonly from: stri
   );
 }
 
-type Paint = (style: "bold" | "dim" | "yellow", text: string) => string;
+export type Paint = (style: "bold" | "dim" | "yellow", text: string) => string;
 
-function painter(color: boolean): Paint {
+export function painter(color: boolean): Paint {
   const codes = { bold: [1, 22], dim: [2, 22], yellow: [33, 39] } as const;
   return (style, text) => (color && text !== "" ? `\u001b[${codes[style][0]}m${text}\u001b[${codes[style][1]}m` : text);
 }
@@ -186,6 +186,6 @@ export function plain(text: string): string {
 }
 
 /** `2026-11-21 08:00:00` in UTC. */
-function shortTime(iso: string): string {
+export function shortTime(iso: string): string {
   return iso.replace("T", " ").replace(/\.\d+Z$|Z$/, "");
 }

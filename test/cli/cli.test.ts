@@ -49,6 +49,23 @@ describe("a new folder of rdg init", () => {
     expect(json).toMatchObject({ complete: true, levels: [{}, {}, {}] });
   });
 
+  test("explains a query: what would be walked, and what it cost", async () => {
+    const text = "(user {id: 'ada'})-[:viewed {limit: 7}]->(page)";
+    const plan = await rdg("query", text, "--explain", "plan");
+    expect(plan).toMatchObject({ code: 0, err: "" });
+    expect(plan.out).toMatch(
+      /^Hop 1\n {2}user ─ viewed → page {2}limit 7 \(hop\), latest \(built-in\), since .+\nBudget: .+\n$/,
+    );
+    const profile = await rdg("query", text, "--explain", "profile", "--table");
+    expect(profile.out).toMatch(/^hop +edge [^]+\n\nHop 1\n[^]+\nhop +walked from [^]+\n +1 +1 [^]+\nWaited /);
+    const json = JSON.parse((await rdg("query", text, "--explain", "plan", "--json")).out) as object;
+    expect(json).toMatchObject({
+      levels: [],
+      explain: { hops: [{ branches: [{ edge: "viewed", rule: { limit: 7 } }] }] },
+    });
+    expect(await rdg("query", text, "--explain", "all")).toMatchObject({ code: 2 });
+  });
+
   test("counts, finds paths and what nodes have in common", async () => {
     const counted = await rdg("count", "page", "docs", "nothing");
     expect(counted.out).toMatch(/^id +edge +direction +count\ndocs +viewed +in +[1-9]\nnothing +viewed +in +0\n$/);
