@@ -4,6 +4,7 @@
 // twice; one that became newer meanwhile may be missed. The order `any` is the order latest: the lists are in that order, nothing is cheaper.
 import type { Clock } from "../../core/clock.ts";
 import { assert, RdgError } from "../../core/errors.ts";
+import type { Slab } from "../../core/slab.ts";
 import type { Turns } from "../../core/turns.ts";
 import type { PropertyValue } from "../../model/filter.ts";
 import type {
@@ -24,7 +25,6 @@ import type { ElementType } from "./element-type.ts";
 import { compileFilter, type EdgeTest } from "./filter.ts";
 import type { Graph } from "./graph.ts";
 import type { NodeType } from "./node-type.ts";
-import type { Slab } from "./slab.ts";
 
 const batchMax = 100;
 /** Rows of edges that are brought near before a filter looks at them, one after the other. */

@@ -1,6 +1,7 @@
 // The embedded store: the graph in memory, what of the log it stands for, and the work on it, one thing at a time.
 import type { Clock, Timers } from "../../core/clock.ts";
 import { RdgError } from "../../core/errors.ts";
+import { Slab } from "../../core/slab.ts";
 import type { Turns } from "../../core/turns.ts";
 import type { UpdateFrame } from "../../log/port.ts";
 import type { AppliedPositions, Difference, ScannedElement, Store, StoreReader, StoreStatistics } from "../port.ts";
@@ -16,7 +17,6 @@ import { Purger } from "./purger.ts";
 import { EmbeddedReader } from "./reader.ts";
 import { RetiredNodes } from "./retired-nodes.ts";
 import { scanGraph } from "./scan.ts";
-import { Slab } from "./slab.ts";
 import { verifyGraph } from "./verify.ts";
 
 export interface EmbeddedStoreSettings {

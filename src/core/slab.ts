@@ -9,24 +9,29 @@ export class Slab {
 
   doubles(count: number): Float64Array {
     if (count * 8 > slabBytes / 8) return new Float64Array(count);
-    return new Float64Array(this.#buffer, this.#take(count * 8), count);
+    const at = this.#take(count * 8);
+    return new Float64Array(this.#buffer, at, count);
   }
 
   words(count: number): Uint32Array {
     if (count * 4 > slabBytes / 8) return new Uint32Array(count);
-    return new Uint32Array(this.#buffer, this.#take(count * 4), count);
+    const at = this.#take(count * 4);
+    return new Uint32Array(this.#buffer, at, count);
   }
 
   bytes(count: number): Uint8Array {
     if (count > slabBytes / 8) return new Uint8Array(count);
-    return new Uint8Array(this.#buffer, this.#take(count), count);
+    const at = this.#take(count);
+    return new Uint8Array(this.#buffer, at, count);
   }
 
   integers(count: number): Int32Array {
     if (count * 4 > slabBytes / 8) return new Int32Array(count);
-    return new Int32Array(this.#buffer, this.#take(count * 4), count);
+    const at = this.#take(count * 4);
+    return new Int32Array(this.#buffer, at, count);
   }
 
+  /** Where the array goes; only then `#buffer` is the piece that it goes into. */
   #take(sizeBytes: number): number {
     if (this.#at + sizeBytes > slabBytes) {
       this.#buffer = new ArrayBuffer(slabBytes);
