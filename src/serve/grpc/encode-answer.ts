@@ -3,6 +3,7 @@ import type { GraphModel, PropertyModel, ValueType } from "../../model/definitio
 import type { PropertyValue } from "../../model/filter.ts";
 import type { JsonValue } from "../../model/traversal.ts";
 import type { EdgesPart, NodesPart } from "../../query/port.ts";
+import { putInteger, putText, putTimestamp, valueBytesMax } from "./element-bytes.ts";
 import { ProtobufWriter } from "./protobuf-writer.ts";
 
 /** What is still to be answered: the rows from `at` on. */
@@ -40,8 +41,7 @@ const bytesTag = 0x3a;
 const listTag = 0x42;
 const mapTag = 0x4a;
 
-/** Elements mostly take 128 bytes and more, chunks 16 KiB and more; where they do not they are moved. */
-const elementLengthBytes = 2;
+/** Chunks mostly take 16 KiB and more; where they do not they are moved. */
 const chunkLengthBytes = 3;
 
 /** Writes messages of one definition, one at a time. */
@@ -104,58 +104,106 @@ export class AnswerEncoder {
 /** Encodes nodes or edges of one type. */
 class ElementEncoder {
   private readonly writer: ProtobufWriter;
-  /** Everything before the first id: tag, place of the length, type, tag of the id. */
+  /** Tag; and behind the place of the length everything before the first id: type, tag of the id. */
   private readonly nodeOpening: Uint8Array;
   private readonly edgeOpening: Uint8Array;
   private readonly nodeProperties: readonly PropertyEncoder[];
   private readonly edgeProperties: readonly PropertyEncoder[];
+  /** Of an element whose values are all short. */
+  private readonly bytesMax: number;
+  /** Bytes that the length of the element before took: where the next takes others, it is moved. */
+  private lengthBytes = 2;
 
   constructor(writer: ProtobufWriter, name: string, properties: readonly PropertyModel[]) {
     this.writer = writer;
-    const opening = (tag: number, idTag: number): Uint8Array =>
+    const opening = (idTag: number): Uint8Array =>
       written((to) => {
-        to.byte(tag);
-        to.begin(elementLengthBytes);
         to.byte(typeTag);
         to.text(name);
         to.byte(idTag);
       });
-    this.nodeOpening = opening(chunkNodesTag, nodeIdTag);
-    this.edgeOpening = opening(chunkEdgesTag, edgeFromTag);
+    this.nodeOpening = opening(nodeIdTag);
+    this.edgeOpening = opening(edgeFromTag);
     this.nodeProperties = properties.map((property) => new PropertyEncoder(writer, nodePropertyTag, property));
     this.edgeProperties = properties.map((property) => new PropertyEncoder(writer, edgePropertyTag, property));
+    const openings = this.nodeProperties.reduce((sum, { opening: { length } }) => sum + length + valueBytesMax, 0);
+    // Beside its properties an element has a length, two ids and two moments.
+    this.bytesMax = this.nodeOpening.length + 5 * valueBytesMax + openings;
   }
 
   node(part: NodesPart, row: number): void {
-    const { writer } = this;
-    const from = writer.length + 1 + elementLengthBytes;
-    writer.put(this.nodeOpening);
-    writer.text(part.ids[row]!);
+    const { writer, lengthBytes } = this;
+    const from = this.open(chunkNodesTag, this.nodeOpening);
+    this.id(part.ids[row]!);
     const { visible, firstSeenMs, lastSeenMs, properties } = part.rows;
     if (visible[row] === 1) {
-      writer.byte(nodeFirstSeenTag);
-      writer.timestamp(firstSeenMs[row]!);
-      writer.byte(nodeLastSeenTag);
-      writer.timestamp(lastSeenMs[row]!);
-      writeProperties(this.nodeProperties, properties, row, part.select);
+      this.moment(nodeFirstSeenTag, firstSeenMs[row]!);
+      this.moment(nodeLastSeenTag, lastSeenMs[row]!);
+      this.properties(this.nodeProperties, properties, row, part.select);
     }
     if (part.enriched !== undefined) this.enrichments(part, row);
-    writer.end(from, elementLengthBytes);
+    this.lengthBytes = writer.end(from, lengthBytes);
   }
 
   edge(part: EdgesPart, row: number): void {
+    const { writer, lengthBytes } = this;
+    const from = this.open(chunkEdgesTag, this.edgeOpening);
+    this.id(part.fromIds[row]!);
+    writer.buffer[writer.at++] = edgeToTag;
+    this.id(part.toIds[row]!);
+    this.moment(edgeFirstSeenTag, part.firstSeenMs[row]!);
+    this.moment(edgeLastSeenTag, part.lastSeenMs[row]!);
+    this.properties(this.edgeProperties, part.properties, row, part.select);
+    this.lengthBytes = writer.end(from, lengthBytes);
+  }
+
+  /** Leaves room for all short values of the element. Where its content begins. */
+  private open(tag: number, opening: Uint8Array): number {
     const { writer } = this;
-    const from = writer.length + 1 + elementLengthBytes;
-    writer.put(this.edgeOpening);
-    writer.text(part.fromIds[row]!);
-    writer.byte(edgeToTag);
-    writer.text(part.toIds[row]!);
-    writer.byte(edgeFirstSeenTag);
-    writer.timestamp(part.firstSeenMs[row]!);
-    writer.byte(edgeLastSeenTag);
-    writer.timestamp(part.lastSeenMs[row]!);
-    writeProperties(this.edgeProperties, part.properties, row, part.select);
-    writer.end(from, elementLengthBytes);
+    writer.reserve(this.bytesMax);
+    const { buffer } = writer;
+    buffer[writer.at] = tag;
+    const from = writer.at + 1 + this.lengthBytes;
+    let at = from;
+    for (let i = 0; i < opening.length; i++) buffer[at++] = opening[i]!;
+    writer.at = at;
+    return from;
+  }
+
+  private id(id: string): void {
+    const { writer } = this;
+    const end = putText(writer.buffer, writer.at, id);
+    if (end >= 0) {
+      writer.at = end;
+      return;
+    }
+    writer.text(id);
+    writer.reserve(this.bytesMax);
+  }
+
+  private moment(tag: number, ms: number): void {
+    const { writer } = this;
+    writer.buffer[writer.at++] = tag;
+    const end = putTimestamp(writer.buffer, writer.at, ms);
+    if (end >= 0) writer.at = end;
+    else writer.timestamp(ms);
+  }
+
+  /** Absent ones are left out. */
+  private properties(
+    encoders: readonly PropertyEncoder[],
+    columns: readonly (readonly PropertyValue[])[],
+    row: number,
+    select: readonly number[],
+  ): void {
+    for (let column = 0; column < select.length; column++) {
+      const value = columns[column]![row];
+      if (value === undefined) continue;
+      const encoder = encoders[select[column]!]!;
+      if (encoder.writeShort(value)) continue;
+      encoder.write(value);
+      this.writer.reserve(this.bytesMax);
+    }
   }
 
   private enrichments({ enriched }: NodesPart, row: number): void {
@@ -172,24 +220,13 @@ class ElementEncoder {
   }
 }
 
-/** Absent properties are left out. */
-function writeProperties(
-  encoders: readonly PropertyEncoder[],
-  columns: readonly (readonly PropertyValue[])[],
-  row: number,
-  select: readonly number[],
-): void {
-  for (let column = 0; column < select.length; column++) {
-    const value = columns[column]![row];
-    if (value !== undefined) encoders[select[column]!]!.write(value);
-  }
-}
-
 /** The entry of one property in the map of properties. Nearly all fit into 127 bytes: then both lengths, of entry and value, are a byte that was left for them. */
 class PropertyEncoder {
-  private readonly writer: ProtobufWriter;
   /** Tag, place of the entry's length, key, tag and place of the value's length. */
-  private readonly opening: Uint8Array;
+  readonly opening: Uint8Array;
+  private readonly writer: ProtobufWriter;
+  /** Of values that are mostly short; 0: they are not. */
+  private readonly shortTag: number;
   private readonly writeValue: (value: PropertyValue) => void;
 
   constructor(writer: ProtobufWriter, tag: number, { name, type, merge }: PropertyModel) {
@@ -202,6 +239,29 @@ class PropertyEncoder {
     });
     const item = valueWriter(writer, type);
     this.writeValue = merge === "union" ? listWriter(writer, item) : item;
+    this.shortTag = merge === "union" ? 0 : (shortTags.get(type.kind) ?? 0);
+  }
+
+  /** Writes in place, where room was left, what most values are; false: it is none of these, and nothing was written. */
+  writeShort(value: PropertyValue): boolean {
+    const { writer, opening, shortTag } = this;
+    const { buffer, at: start } = writer;
+    const from = start + opening.length;
+    let end: number;
+    if (typeof value === "number") {
+      if (shortTag === int64Tag && value >= 0) end = putInteger(buffer, from + 1, value);
+      else if (shortTag === timestampTag) end = putTimestamp(buffer, from + 1, value);
+      else return false;
+    } else if (typeof value === "string" && shortTag === stringTag) end = putText(buffer, from + 1, value);
+    else return false;
+    const entryLength = end - start - 2;
+    if (end < 0 || entryLength > 127) return false;
+    for (let i = 0; i < opening.length; i++) buffer[start + i] = opening[i]!;
+    buffer[start + 1] = entryLength;
+    buffer[from - 1] = end - from;
+    buffer[from] = shortTag;
+    writer.at = end;
+    return true;
   }
 
   write(value: PropertyValue): void {
@@ -211,16 +271,18 @@ class PropertyEncoder {
     const from = start + opening.length;
     if (value === null) writeNull(writer);
     else this.writeValue(value);
-    const entryLength = writer.length - start - 2;
-    if (entryLength < 128) {
-      writer.patch(start + 1, entryLength);
-      writer.patch(from - 1, writer.length - from);
-    } else {
-      writer.end(from);
-      writer.end(start + 2);
-    }
+    writer.end(from);
+    writer.end(start + 2);
   }
 }
+
+const shortTags: ReadonlyMap<string, number> = new Map([
+  ["string", stringTag],
+  ["enum", stringTag],
+  ["int32", int64Tag],
+  ["int64", int64Tag],
+  ["timestamp", timestampTag],
+]);
 
 function written(write: (writer: ProtobufWriter) => void): Uint8Array {
   const writer = new ProtobufWriter();

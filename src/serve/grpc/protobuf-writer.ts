@@ -1,5 +1,6 @@
 // Hot path of answers: writes protobuf straight into bytes. Lengths come before what they measure, so a place of the expected size is left for them, and
 // what follows is moved where that was wrong.
+import { putTimestamp, putText, valueBytesMax } from "./element-bytes.ts";
 
 const firstBytes = 64 * 1024;
 /** Buffers up to this size are kept for the next message. */
@@ -11,8 +12,9 @@ const int64 = new BigInt64Array(1);
 const int64Words = new Uint32Array(int64.buffer);
 
 export class ProtobufWriter {
-  private buffer = Buffer.allocUnsafeSlow(firstBytes);
-  private at = 0;
+  /** For hot loops, which write in place what they have reserved room for, and leave `at` behind it. Replaced by `reserve`. */
+  buffer = Buffer.allocUnsafeSlow(firstBytes);
+  at = 0;
 
   get length(): number {
     return this.at;
@@ -86,25 +88,16 @@ export class ProtobufWriter {
 
   /** A string with its length before it. */
   text(value: string): void {
-    const { length } = value;
-    // No character takes more than three bytes, and no length more than five.
-    this.reserve(length * 3 + 5);
-    const { buffer, at } = this;
-    if (length < 128) {
-      for (let i = 0; i < length; i++) {
-        const code = value.charCodeAt(i);
-        if (code > 127) return this.wideText(value);
-        buffer[at + 1 + i] = code;
-      }
-      buffer[at] = length;
-      this.at = at + 1 + length;
-      return;
-    }
-    this.wideText(value);
+    this.reserve(valueBytesMax);
+    const end = putText(this.buffer, this.at, value);
+    if (end < 0) this.anyText(value);
+    else this.at = end;
   }
 
-  private wideText(value: string): void {
-    this.varint(Buffer.byteLength(value));
+  private anyText(value: string): void {
+    const bytes = Buffer.byteLength(value);
+    this.reserve(bytes + 5);
+    this.varint(bytes);
     this.at += this.buffer.write(value, this.at);
   }
 
@@ -116,30 +109,10 @@ export class ProtobufWriter {
 
   /** A google.protobuf.Timestamp with its length before it. */
   timestamp(ms: number): void {
-    // From 1978 to 2038 seconds take five bytes: nothing might have to be moved.
-    if (!(ms >= 0x10000000 * 1_000 && ms < 0x80000000 * 1_000)) return this.anyTimestamp(ms);
-    this.reserve(14);
-    const { buffer } = this;
-    const from = this.at;
-    const seconds = (ms / 1_000) | 0;
-    buffer[from + 1] = 0x08;
-    buffer[from + 2] = (seconds & 127) | 128;
-    buffer[from + 3] = ((seconds >>> 7) & 127) | 128;
-    buffer[from + 4] = ((seconds >>> 14) & 127) | 128;
-    buffer[from + 5] = ((seconds >>> 21) & 127) | 128;
-    buffer[from + 6] = seconds >>> 28;
-    let at = from + 7;
-    let rest = (ms - seconds * 1_000) * 1_000_000;
-    if (rest !== 0) {
-      buffer[at++] = 0x10;
-      while (rest >= 128) {
-        buffer[at++] = (rest & 127) | 128;
-        rest >>>= 7;
-      }
-      buffer[at++] = rest;
-    }
-    buffer[from] = at - from - 1;
-    this.at = at;
+    this.reserve(valueBytesMax);
+    const end = putTimestamp(this.buffer, this.at, ms);
+    if (end < 0) this.anyTimestamp(ms);
+    else this.at = end;
   }
 
   private anyTimestamp(ms: number): void {
@@ -157,11 +130,6 @@ export class ProtobufWriter {
     this.end(from);
   }
 
-  /** Puts a length into a byte that was left for it. */
-  patch(at: number, length: number): void {
-    this.buffer[at] = length;
-  }
-
   /** Begins something with its length before it; what it returns goes to `end`. */
   begin(lengthBytes = 1): number {
     this.reserve(lengthBytes);
@@ -169,8 +137,11 @@ export class ProtobufWriter {
     return this.at;
   }
 
-  /** @param lengthBytes as given to `begin` */
-  end(from: number, lengthBytes = 1): void {
+  /**
+   * @param lengthBytes as given to `begin`
+   * @returns how many were needed
+   */
+  end(from: number, lengthBytes = 1): number {
     const length = this.at - from;
     const needed = varintLength(length);
     if (needed !== lengthBytes) {
@@ -180,9 +151,10 @@ export class ProtobufWriter {
     this.at = from - lengthBytes;
     this.varint(length);
     this.at += length;
+    return needed;
   }
 
-  private reserve(more: number): void {
+  reserve(more: number): void {
     const needed = this.at + more;
     if (needed <= this.buffer.length) return;
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2));
@@ -192,6 +164,8 @@ export class ProtobufWriter {
 }
 
 function varintLength(value: number): number {
+  if (value < 128) return 1;
+  if (value < 16_384) return 2;
   let bytes = 1;
   for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) bytes++;
   return bytes;
