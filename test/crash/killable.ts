@@ -30,6 +30,8 @@ export interface PowerFailure {
 export interface Fault {
   readonly names: readonly FileOperation["name"][];
   readonly code: "ENOSPC" | "EIO" | "short";
+  /** Only those in this folder of the data. */
+  readonly within?: string;
 }
 
 export type Answer =
@@ -37,11 +39,15 @@ export type Answer =
   | { readonly is: "done"; readonly ask: Request["ask"]; readonly url?: string }
   | { readonly is: "failed"; readonly message: string };
 
+function isMet({ names, within }: Fault, { name, path }: FileOperation): boolean {
+  return names.includes(name) && (within === undefined || path.startsWith(`${within}/`));
+}
+
 let powerLoss: PowerLoss | undefined;
 let fault: Fault | undefined;
 const killSwitch = new KillSwitch({
   before(operation) {
-    if (fault !== undefined && fault.code !== "short" && fault.names.includes(operation.name)) {
+    if (fault !== undefined && fault.code !== "short" && isMet(fault, operation)) {
       return Object.assign(new Error(`${fault.code}: planned, ${operation.name} '${operation.path}'`), {
         code: fault.code,
       });
@@ -49,7 +55,7 @@ const killSwitch = new KillSwitch({
     return powerLoss?.before(operation);
   },
   after: (operation) => powerLoss?.after(operation),
-  isShort: (operation) => fault?.code === "short" && fault.names.includes(operation.name),
+  isShort: (operation) => fault?.code === "short" && isMet(fault, operation),
 });
 const hooks = new FileHooks();
 hooks.install();
