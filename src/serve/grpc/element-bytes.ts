@@ -1,5 +1,5 @@
 // Hot path of answers: what nearly all values are, written in place. Each function writes at `at`, where its caller has left room for `valueBytesMax`, and returns where
-// it ended; -1 says that the value is not such a one (the writer takes any), and that nothing before `at` was touched.
+// it ended; -1 says that the value is not such a one: the writer takes any.
 
 /** Of an id, a moment or a property that is written here, with tags and lengths. */
 export const valueBytesMax = 128;
@@ -37,22 +37,49 @@ export function putInteger(buffer: Uint8Array, at: number, value: number): numbe
   return end;
 }
 
-/** A google.protobuf.Timestamp with its length before it, from 1978 to 2038: then its seconds take five bytes. */
-export function putTimestamp(buffer: Uint8Array, at: number, ms: number): number {
+/** Bytes that are always the same, in words of four: a loop over bytes takes three times as long. What lies behind them is written over. */
+export class FixedBytes {
+  readonly length: number;
+  readonly #words: Int32Array;
+
+  constructor(bytes: Uint8Array) {
+    this.length = bytes.length;
+    const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
+    padded.set(bytes);
+    const view = new DataView(padded.buffer);
+    this.#words = Int32Array.from({ length: padded.length / 4 }, (_, i) => view.getInt32(i * 4, true));
+  }
+
+  put(view: DataView, at: number): void {
+    const words = this.#words;
+    for (let i = 0; i < words.length; i++) view.setInt32(at + i * 4, words[i]!, true);
+  }
+}
+
+/** Per millisecond of a second its nanoseconds as a varint: its first four bytes, its length, and whether there is a fifth, what it is. */
+const nanosWords = new Int32Array(1_000);
+const nanosLengths = new Uint8Array(1_000);
+const nanosLast = new Uint8Array(1_000);
+for (let ms = 1; ms < 1_000; ms++) {
+  const bytes = new Uint8Array(8);
+  nanosLengths[ms] = putInteger(bytes, 0, ms * 1_000_000);
+  nanosWords[ms] = new DataView(bytes.buffer).getInt32(0, true);
+  nanosLast[ms] = bytes[4]!;
+}
+
+/** A google.protobuf.Timestamp of whole milliseconds with its length before it, from 1978 to 2038: then its seconds take five bytes. */
+export function putTimestamp(view: DataView, at: number, ms: number): number {
   if (!(ms >= 0x10000000 * 1_000 && ms < 0x80000000 * 1_000)) return -1;
   const seconds = (ms / 1_000) | 0;
-  buffer[at + 1] = 0x08;
-  buffer[at + 2] = (seconds & 127) | 128;
-  buffer[at + 3] = ((seconds >>> 7) & 127) | 128;
-  buffer[at + 4] = ((seconds >>> 14) & 127) | 128;
-  buffer[at + 5] = ((seconds >>> 21) & 127) | 128;
-  buffer[at + 6] = seconds >>> 28;
-  let end = at + 7;
-  const nanos = (ms - seconds * 1_000) * 1_000_000;
-  if (nanos !== 0) {
-    buffer[end++] = 0x10;
-    end = putInteger(buffer, end, nanos);
-  }
-  buffer[at] = end - at - 1;
-  return end;
+  const rest = ms - seconds * 1_000;
+  const nanosLength = nanosLengths[rest];
+  if (nanosLength === undefined) return -1;
+  const length = nanosLength === 0 ? 6 : 7 + nanosLength;
+  const first = ((seconds & 127) | 128) << 16;
+  view.setInt32(at, length | 0x0800 | first | (((seconds >>> 7) | 128) << 24), true);
+  const middle = ((seconds >>> 14) & 127) | 128 | ((((seconds >>> 21) & 127) | 128) << 8);
+  view.setInt32(at + 4, middle | ((seconds >>> 28) << 16) | 0x10000000, true);
+  view.setInt32(at + 8, nanosWords[rest]!, true);
+  view.setUint8(at + 12, nanosLast[rest]!);
+  return at + 1 + length;
 }

@@ -3,7 +3,7 @@ import type { GraphModel, PropertyModel, ValueType } from "../../model/definitio
 import type { PropertyValue } from "../../model/filter.ts";
 import type { JsonValue } from "../../model/traversal.ts";
 import type { EdgesPart, NodesPart } from "../../query/port.ts";
-import { putInteger, putText, putTimestamp, valueBytesMax } from "./element-bytes.ts";
+import { FixedBytes, putInteger, putText, putTimestamp, valueBytesMax } from "./element-bytes.ts";
 import { ProtobufWriter } from "./protobuf-writer.ts";
 
 /** What is still to be answered: the rows from `at` on. */
@@ -105,8 +105,8 @@ export class AnswerEncoder {
 class ElementEncoder {
   private readonly writer: ProtobufWriter;
   /** Tag; and behind the place of the length everything before the first id: type, tag of the id. */
-  private readonly nodeOpening: Uint8Array;
-  private readonly edgeOpening: Uint8Array;
+  private readonly nodeOpening: FixedBytes;
+  private readonly edgeOpening: FixedBytes;
   private readonly nodeProperties: readonly PropertyEncoder[];
   private readonly edgeProperties: readonly PropertyEncoder[];
   /** Of an element whose values are all short. */
@@ -116,12 +116,14 @@ class ElementEncoder {
 
   constructor(writer: ProtobufWriter, name: string, properties: readonly PropertyModel[]) {
     this.writer = writer;
-    const opening = (idTag: number): Uint8Array =>
-      written((to) => {
-        to.byte(typeTag);
-        to.text(name);
-        to.byte(idTag);
-      });
+    const opening = (idTag: number): FixedBytes =>
+      new FixedBytes(
+        written((to) => {
+          to.byte(typeTag);
+          to.text(name);
+          to.byte(idTag);
+        }),
+      );
     this.nodeOpening = opening(nodeIdTag);
     this.edgeOpening = opening(edgeFromTag);
     this.nodeProperties = properties.map((property) => new PropertyEncoder(writer, nodePropertyTag, property));
@@ -158,15 +160,13 @@ class ElementEncoder {
   }
 
   /** Leaves room for all short values of the element. Where its content begins. */
-  private open(tag: number, opening: Uint8Array): number {
+  private open(tag: number, opening: FixedBytes): number {
     const { writer } = this;
     writer.reserve(this.bytesMax);
-    const { buffer } = writer;
-    buffer[writer.at] = tag;
+    writer.buffer[writer.at] = tag;
     const from = writer.at + 1 + this.lengthBytes;
-    let at = from;
-    for (let i = 0; i < opening.length; i++) buffer[at++] = opening[i]!;
-    writer.at = at;
+    opening.put(writer.view, from);
+    writer.at = from + opening.length;
     return from;
   }
 
@@ -184,7 +184,7 @@ class ElementEncoder {
   private moment(tag: number, ms: number): void {
     const { writer } = this;
     writer.buffer[writer.at++] = tag;
-    const end = putTimestamp(writer.buffer, writer.at, ms);
+    const end = putTimestamp(writer.view, writer.at, ms);
     if (end >= 0) writer.at = end;
     else writer.timestamp(ms);
   }
@@ -224,6 +224,7 @@ class ElementEncoder {
 class PropertyEncoder {
   /** Tag, place of the entry's length, key, tag and place of the value's length. */
   readonly opening: Uint8Array;
+  private readonly fixed: FixedBytes;
   private readonly writer: ProtobufWriter;
   /** Of values that are mostly short; 0: they are not. */
   private readonly shortTag: number;
@@ -237,26 +238,27 @@ class PropertyEncoder {
       writeKey(to, name);
       to.begin();
     });
+    this.fixed = new FixedBytes(this.opening);
     const item = valueWriter(writer, type);
     this.writeValue = merge === "union" ? listWriter(writer, item) : item;
     this.shortTag = merge === "union" ? 0 : (shortTags.get(type.kind) ?? 0);
   }
 
-  /** Writes in place, where room was left, what most values are; false: it is none of these, and nothing was written. */
+  /** Writes in place, where room was left, what most values are; false: it is none of these, and what was written does not count. */
   writeShort(value: PropertyValue): boolean {
-    const { writer, opening, shortTag } = this;
+    const { writer, shortTag, fixed } = this;
     const { buffer, at: start } = writer;
-    const from = start + opening.length;
+    const from = start + fixed.length;
+    fixed.put(writer.view, start);
     let end: number;
     if (typeof value === "number") {
       if (shortTag === int64Tag && value >= 0) end = putInteger(buffer, from + 1, value);
-      else if (shortTag === timestampTag) end = putTimestamp(buffer, from + 1, value);
+      else if (shortTag === timestampTag) end = putTimestamp(writer.view, from + 1, value);
       else return false;
     } else if (typeof value === "string" && shortTag === stringTag) end = putText(buffer, from + 1, value);
     else return false;
     const entryLength = end - start - 2;
     if (end < 0 || entryLength > 127) return false;
-    for (let i = 0; i < opening.length; i++) buffer[start + i] = opening[i]!;
     buffer[start + 1] = entryLength;
     buffer[from - 1] = end - from;
     buffer[from] = shortTag;

@@ -14,6 +14,7 @@ const int64Words = new Uint32Array(int64.buffer);
 export class ProtobufWriter {
   /** For hot loops, which write in place what they have reserved room for, and leave `at` behind it. Replaced by `reserve`. */
   buffer = Buffer.allocUnsafeSlow(firstBytes);
+  view = new DataView(this.buffer.buffer);
   at = 0;
 
   get length(): number {
@@ -23,7 +24,7 @@ export class ProtobufWriter {
   /** Forgets what was written. */
   reset(): void {
     this.at = 0;
-    if (this.buffer.length > keptBytesMax) this.buffer = Buffer.allocUnsafeSlow(firstBytes);
+    if (this.buffer.length > keptBytesMax) this.take(Buffer.allocUnsafeSlow(firstBytes));
   }
 
   /** What was written: valid until something is written again. */
@@ -110,7 +111,7 @@ export class ProtobufWriter {
   /** A google.protobuf.Timestamp with its length before it. */
   timestamp(ms: number): void {
     this.reserve(valueBytesMax);
-    const end = putTimestamp(this.buffer, this.at, ms);
+    const end = putTimestamp(this.view, this.at, ms);
     if (end < 0) this.anyTimestamp(ms);
     else this.at = end;
   }
@@ -159,7 +160,12 @@ export class ProtobufWriter {
     if (needed <= this.buffer.length) return;
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2));
     larger.set(this.buffer.subarray(0, this.at));
-    this.buffer = larger;
+    this.take(larger);
+  }
+
+  private take(buffer: Buffer<ArrayBuffer>): void {
+    this.buffer = buffer;
+    this.view = new DataView(buffer.buffer);
   }
 }
 
