@@ -133,13 +133,15 @@ export class Walk {
       this.take(batch, 0, taken, record, rows);
       const pause = spending.tick(this.signal);
       if (pause) await pause;
+      // What was left out is cut, also when other branches have given something back by now.
+      const exhausted = spending.exhausted ?? (taken < batch.count ? "budget_edges" : undefined);
       if (batch.end !== undefined && taken === batch.count) {
         ended(record, batch.end === "complete" ? walkDone : this.cut(batch.end, batch.cursor));
         before = rows.count;
-        if (spending.exhausted !== undefined) return batch.record + 1;
-      } else if (spending.exhausted !== undefined) {
+        if (exhausted !== undefined) return batch.record + 1;
+      } else if (exhausted !== undefined) {
         const at = rows.count > before ? this.cursorBehind(rows) : (record.after ?? "fresh");
-        ended(record, this.cut(spending.exhausted, at));
+        ended(record, this.cut(exhausted, at));
         return batch.record + 1;
       }
     }

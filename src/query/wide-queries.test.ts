@@ -217,27 +217,49 @@ describe("a budget", () => {
     expect(second.fromHop).toBe(1);
   });
 
-  test("of edges that a branch gives back is there for those that are walked at the same time", async () => {
+  /**
+   * Both ways, four edges of `knows` are eight that are read; of a budget of nine one is left for `uses`. Four come back when `spent` is called: while `uses`
+   * is read.
+   */
+  async function gaveBack(ids: readonly string[], spend: "when left" | "in a pause"): Promise<TraverseAnswer> {
     const [readTwice, spent] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    // Both ways, four edges of `knows` are eight that are read; one is left for `uses`, and four come back before it goes on.
+    let isReading = false;
+    const waitForOthers = async (): Promise<void> => {
+      if (isReading) spent.resolve();
+      for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+    };
     const store = watched(
       await filledStore(),
-      ({ edge: type }) => (type === 1 ? readTwice.promise : undefined),
+      async ({ edge: type }) => {
+        if (type === 0) return;
+        await readTwice.promise;
+        isReading = true;
+      },
       async ({ edge: type, direction }) => {
-        if (type === 1) {
-          spent.resolve();
-          await new Promise((resolve) => setImmediate(resolve));
-        } else if (direction === "in") {
-          readTwice.resolve();
-          await spent.promise;
-        }
+        if (type === 1) return spend === "when left" ? waitForOthers() : undefined;
+        if (direction === "out") return;
+        readTwice.resolve();
+        await spent.promise;
       },
     );
-    const from = { type: "account", ids: ["a", "b", "c"] };
+    let nowMs = 0;
+    const pausing = { clock: { ...clock, monotonicMs: () => (nowMs += 20) }, turns: { next: waitForOthers } };
+    const queries = await open({ store, ...(spend === "in a pause" ? pausing : {}) });
     const hops: HopRequest[] = [{ edge: ["uses", { type: "knows", direction: "both" }] }];
-    const answer = await ask(await open({ store }), { from, hops, budget: { edges: 9 } });
+    return ask(queries, { from: { type: "account", ids }, hops, budget: { edges: 9 } });
+  }
+
+  test("of edges that a branch gives back is there for those that are walked at the same time", async () => {
+    const answer = await gaveBack(["a", "b", "c"], "when left");
     expect(answer.hops).toEqual([{ complete: true }]);
     expect(edgesOf(answer)).toHaveLength(8);
+  });
+
+  test("of edges that is given back too late has left something out, and the answer says so", async () => {
+    const answer = await gaveBack(["b", "a", "c"], "in a pause");
+    expect(answer.hops).toMatchObject([{ truncated: { cause: "budget_edges", nodes: 1 } }]);
+    const next = edgesOf(await ask(await open(), { continue: nextOf(answer, 0) }));
+    expect([...edgesOf(answer), ...next].filter((text) => text.includes("uses"))).toHaveLength(4);
   });
 
   test("that another branch used up ends a walk behind what it has read already", async () => {
