@@ -13,7 +13,7 @@ import { pipeline } from "node:stream/promises";
 import { RdgError } from "../../src/core/errors.ts";
 import { withLock } from "./lock.ts";
 
-export type JarSet = "kafka" | "cassandra";
+export type JarSet = "kafka" | "cassandra" | "apicurio";
 
 /** Told of what takes long, a line each. */
 export type Tell = (line: string) => void;
@@ -71,7 +71,7 @@ async function fetchInto(folder: string, wanted: Wanted, tell: Tell): Promise<vo
   const { name, pins, pinned } = wanted;
   const arriving = await mkdtemp(`${folder}.`);
   try {
-    tell(`Fetching ${pins.size} jars of ${name} with Maven, once, into ${folder}`);
+    tell(`Fetching ${pins.size} ${pins.size === 1 ? "archive" : "jars"} of ${name} with Maven, once, into ${folder}`);
     await runMaven(wanted, arriving, tell);
     for (const jar of await readdir(arriving)) if (!pins.has(jar)) await rm(join(arriving, jar));
     const wrong = await wrongIn(arriving, pins);

@@ -4,6 +4,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { apicurioProgram, apicurioUrl } from "../../scripts/cluster/apicurio.ts";
 import {
   cassandraProgram,
   localDataCenter,
@@ -52,6 +53,7 @@ export interface OwnServer {
 
 export type KafkaServer = KafkaAddress & OwnServer;
 export type CassandraServer = CassandraAddress & OwnServer;
+export type ApicurioServer = RegistryAddress & OwnServer;
 export type RegistryServer = RegistryAddress & Pick<OwnServer, "stop">;
 
 export async function startKafka(): Promise<KafkaServer> {
@@ -71,6 +73,15 @@ export async function startCassandra(sync: CommitLogSync = "periodic"): Promise<
     return { ports, program: await cassandraProgram(folder, ports, tell, sync) };
   });
   return { contactPoint: loopback, port: ports.cql, localDataCenter, ...server };
+}
+
+/** A registry that is not ours; it forgets everything when it is killed. */
+export async function startApicurio(): Promise<ApicurioServer> {
+  const { ports, server } = await startOwn("apicurio", async (folder) => {
+    const [port] = (await freePorts(1)) as [number];
+    return { ports: port, program: await apicurioProgram(folder, port, tell) };
+  });
+  return { url: apicurioUrl(ports), ...server };
 }
 
 /** RDG's own registry, empty, in this process: within milliseconds. */

@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { TestProject } from "vitest/node";
 import { describeError } from "../../src/core/errors.ts";
-import { startCassandra, startKafka, type OwnServer } from "./servers.ts";
+import { startApicurio, startCassandra, startKafka, type OwnServer } from "./servers.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -16,6 +16,7 @@ declare module "vitest" {
 const starters: Readonly<Record<string, () => Promise<OwnServer>>> = {
   "/kafka": startKafka,
   "/cassandra": () => startCassandra(),
+  "/apicurio": startApicurio,
 };
 
 const started = new Map<string, Promise<OwnServer>>();
