@@ -1,0 +1,251 @@
+// The cluster as the rest of the adapter sees it: who leads a partition, calls repeated with back-off until they succeed or time is up.
+import {
+  type Broker,
+  type Connection,
+  ConnectionPool,
+  type ConnectionOptions,
+  findCoordinatorV4,
+  listOffsetsV7,
+  metadataV12,
+  ProtocolError,
+} from "@platformatic/kafka";
+import type { Clock, Timers } from "../../core/clock.ts";
+import { RdgError } from "../../core/errors.ts";
+import type { Random } from "../../core/random.ts";
+import { isTransient, kafkaFailed, logClosed } from "./failures.ts";
+import type { KafkaConnection, KafkaLogSettings } from "./settings.ts";
+
+export interface ClusterOptions {
+  readonly connection: KafkaConnection;
+  readonly settings: KafkaLogSettings;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+}
+
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+interface Metadata {
+  readonly controllerId: number;
+  /** Leader by topic and partition. */
+  readonly topics: ReadonlyMap<string, readonly number[]>;
+}
+
+/** `first` kept offset, `stable`: below it everything is decided and replicated, `written`: behind everything that the leader has. */
+export type OffsetKind = "first" | "stable" | "replicated" | "written";
+
+const kinds: Readonly<
+  Record<OffsetKind, { readonly timestamp: bigint; readonly replica: number; readonly isolation: number }>
+> = {
+  first: { timestamp: -2n, replica: -1, isolation: 0 },
+  stable: { timestamp: -1n, replica: -1, isolation: 1 },
+  replicated: { timestamp: -1n, replica: -1, isolation: 0 },
+  // Asked as a debugging consumer, a leader tells the end of its own log.
+  written: { timestamp: -1n, replica: -2, isolation: 0 },
+};
+
+const backOffMs = { first: 20, most: 1_000 };
+const transactionalKey = 1;
+
+export class KafkaCluster {
+  readonly settings: KafkaLogSettings;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly #random: Random;
+  readonly #bootstrap: readonly Broker[];
+  readonly #clientId: string;
+  readonly #options: ConnectionOptions;
+  readonly #pools = new Set<ConnectionPool>();
+  /** For requests that are answered at once. Readers wait on connections of their own: a broker answers the requests of one in turn. */
+  readonly control: ConnectionPool;
+  #metadata: Metadata | undefined;
+  /** As they were last told, also when everything else was forgotten. */
+  #brokers: ReadonlyMap<number, Broker> = new Map();
+  readonly #topics = new Set<string>();
+  readonly #coordinators = new Map<string, number>();
+  #closed = false;
+
+  constructor({ connection, settings, clock, timers, random }: ClusterOptions) {
+    this.settings = settings;
+    this.clock = clock;
+    this.timers = timers;
+    this.#random = random;
+    this.#clientId = connection.clientId ?? "rdg";
+    this.#bootstrap = connection.bootstrap.map(parseBroker);
+    this.#options = connectionOptions(connection, settings);
+    this.control = this.openPool();
+  }
+
+  openPool(): ConnectionPool {
+    const pool = new ConnectionPool(this.#clientId, this.#options);
+    this.#pools.add(pool);
+    return pool;
+  }
+
+  /** At once: what is under way on its connections fails. */
+  closePool(pool: ConnectionPool): void {
+    this.#pools.delete(pool);
+    const connections = [...pool].map(([, connection]) => connection);
+    pool.close().catch(() => undefined);
+    for (const { socket } of connections) socket.destroy();
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const pool of this.#pools) this.closePool(pool);
+  }
+
+  /** @throws RdgError unavailable, unauthorized and others of failures.ts; the signal's reason */
+  async retrying<T>(doing: string, place: string, run: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const until = this.clock.monotonicMs() + this.settings.retryForMs;
+    for (let delayMs = backOffMs.first; ; delayMs = Math.min(2 * delayMs, backOffMs.most)) {
+      if (this.#closed) throw logClosed();
+      try {
+        return await run();
+      } catch (error) {
+        if (this.#closed) throw logClosed();
+        signal?.throwIfAborted();
+        if (!isTransient(error) || this.clock.monotonicMs() >= until) throw kafkaFailed(error, doing, place);
+        this.forget();
+      }
+      await this.timers.sleep(delayMs / 2 + this.#random.below(delayMs), signal);
+    }
+  }
+
+  /** The next call asks the cluster anew who leads what. */
+  forget(): void {
+    this.#metadata = undefined;
+    this.#coordinators.clear();
+  }
+
+  async brokerOf({ topic, partition }: TopicPartition): Promise<number> {
+    let metadata = this.#metadata;
+    if (metadata === undefined || !metadata.topics.has(topic)) metadata = await this.#refresh([topic]);
+    const leader = metadata.topics.get(topic)?.[partition];
+    if (leader === undefined) throw new ProtocolError("UNKNOWN_TOPIC_OR_PARTITION");
+    if (leader < 0) throw new ProtocolError("LEADER_NOT_AVAILABLE");
+    return leader;
+  }
+
+  async connection(broker: number, pool: ConnectionPool = this.control): Promise<Connection> {
+    if (this.#metadata === undefined) await this.#refresh([]);
+    const address = this.#brokers.get(broker);
+    if (address === undefined) throw new ProtocolError("BROKER_NOT_AVAILABLE");
+    return await pool.get(address);
+  }
+
+  async controller(): Promise<Connection> {
+    const { controllerId } = await this.#refresh([]);
+    return await this.connection(controllerId);
+  }
+
+  /** Leaders by partition of those topics that exist. */
+  async leaders(topics: readonly string[]): Promise<ReadonlyMap<string, readonly number[]>> {
+    return (await this.#refresh(topics)).topics;
+  }
+
+  async coordinator(transactionalId: string): Promise<Connection> {
+    let broker = this.#coordinators.get(transactionalId);
+    if (broker === undefined) {
+      const [found] = (await findCoordinatorV4.api.async(await this.#any(), transactionalKey, [transactionalId]))
+        .coordinators;
+      broker = found!.nodeId;
+      this.#coordinators.set(transactionalId, broker);
+    }
+    return await this.connection(broker);
+  }
+
+  /** One offset per partition, in their order. `kind` may be a time: the first offset of that time or later, -1 when there is none. */
+  async offsets(partitions: readonly TopicPartition[], kind: OffsetKind | number): Promise<number[]> {
+    const asked = typeof kind === "number" ? { ...kinds.replicated, timestamp: BigInt(kind) } : kinds[kind];
+    const leaders = await Promise.all(partitions.map((partition) => this.brokerOf(partition)));
+    const found = new Array<number>(partitions.length).fill(-1);
+    await Promise.all(
+      [...new Set(leaders)].map(async (leader) => {
+        const mine = [...partitions.keys()].filter((i) => leaders[i] === leader);
+        const topics = mine.map((i) => ({
+          name: partitions[i]!.topic,
+          partitions: [
+            { partitionIndex: partitions[i]!.partition, currentLeaderEpoch: -1, timestamp: asked.timestamp },
+          ],
+        }));
+        const answer = await listOffsetsV7.api.async(
+          await this.connection(leader),
+          asked.replica,
+          asked.isolation,
+          topics,
+        );
+        for (const { name, partitions: answered } of answer.topics) {
+          for (const { partitionIndex, offset } of answered) {
+            const at = mine.find((i) => partitions[i]!.topic === name && partitions[i]!.partition === partitionIndex);
+            if (at !== undefined) found[at] = Number(offset);
+          }
+        }
+      }),
+    );
+    return found;
+  }
+
+  /** Asks about all topics that were ever asked about. */
+  async #refresh(topics: readonly string[]): Promise<Metadata> {
+    for (const topic of topics) this.#topics.add(topic);
+    const wanted = [...this.#topics].map((name) => ({ name }));
+    const answer = await metadataV12.api
+      .async(await this.#any(), wanted, false, false)
+      // Topics that do not exist make the client reject, with the answer in the error.
+      .catch((error: unknown) => answerWithin(error));
+    const known = new Map<string, readonly number[]>();
+    for (const { name, errorCode, partitions } of answer.topics) {
+      if (typeof name !== "string") continue;
+      if (errorCode !== 0) {
+        this.#topics.delete(name);
+        continue;
+      }
+      const leaders = new Array<number>(partitions.length).fill(-1);
+      for (const { partitionIndex, leaderId } of partitions) leaders[partitionIndex] = leaderId;
+      known.set(name, leaders);
+    }
+    this.#brokers = new Map(answer.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]));
+    this.#metadata = { controllerId: answer.controllerId, topics: known };
+    return this.#metadata;
+  }
+
+  async #any(): Promise<Connection> {
+    const brokers = [...this.#brokers.values(), ...this.#bootstrap];
+    return await this.control.getFirstAvailable(brokers);
+  }
+}
+
+type MetadataAnswer = Awaited<ReturnType<typeof metadataV12.api.async>>;
+
+function answerWithin(error: unknown): MetadataAnswer {
+  const answer = (error as { response?: MetadataAnswer }).response;
+  if (answer === undefined || !Array.isArray(answer.topics) || answer.topics.length === 0) throw error;
+  return answer;
+}
+
+/** What the broker's number for a failure stands for, as the client's error. */
+export const failureOf = (errorCode: number): ProtocolError => new ProtocolError(errorCode);
+
+function parseBroker(text: string): Broker {
+  const match = /^(?<host>.+):(?<port>\d{1,5})$/.exec(text);
+  if (match?.groups === undefined) {
+    throw new RdgError("invalid", "bad_broker", `"${text}" is not the address of a broker.`, {
+      hint: "Write host:port, for example kafka-1.example:9092.",
+    });
+  }
+  return { host: match.groups["host"]!.replace(/^\[(.*)\]$/, "$1"), port: Number(match.groups["port"]) };
+}
+
+function connectionOptions({ sasl, tls }: KafkaConnection, settings: KafkaLogSettings): ConnectionOptions {
+  const { serverName, ...certificates } = typeof tls === "object" ? tls : {};
+  return {
+    connectTimeout: settings.connectTimeoutMs,
+    requestTimeout: settings.requestTimeoutMs,
+    ...(sasl && { sasl }),
+    ...(tls && { tls: certificates, tlsServerName: serverName ?? true }),
+  };
+}

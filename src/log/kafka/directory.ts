@@ -1,0 +1,263 @@
+// Which topics the log has, kept in a topic of its own: Kafka does not know forms, and type topics are views of the journal.
+//
+//   rdg.topics   compacted: settings of each topic by name
+//   rdg.journal  the jobs' transactions, one record each, in one partition: all readers see them in one order
+//   rdg.jobs     compacted: where each job goes on, and its counters
+//   rdg.clock    nothing but the times that brokers give (clock.ts)
+import {
+  ConfigResourceTypes,
+  createTopicsV7,
+  incrementalAlterConfigsV1,
+  IncrementalAlterConfigOperationTypes,
+} from "@platformatic/kafka";
+import { RdgError } from "../../core/errors.ts";
+import type { TopicForm, TopicSettings } from "../port.ts";
+import type { KafkaCluster, TopicPartition } from "./cluster.ts";
+import { errorNames, unknownTopic } from "./failures.ts";
+import type { PlainSender } from "./plain-sender.ts";
+import { decodeRecords } from "./record-batch.ts";
+import { scan } from "./scan.ts";
+
+export const journalTopic = "rdg.journal";
+export const jobsTopic = "rdg.jobs";
+export const clockTopic = "rdg.clock";
+const topicsTopic = "rdg.topics";
+export const clockPartitions = 8;
+
+type Configs = Readonly<Record<string, string>>;
+
+const forEver = "-1";
+const never = "9223372036854775807";
+
+export class Directory {
+  readonly #cluster: KafkaCluster;
+  readonly #sender: PlainSender;
+  #topics: ReadonlyMap<string, TopicSettings> = new Map();
+  /** How far `rdg.topics` was read. */
+  #next = 0;
+  #changing: Promise<void> = Promise.resolve();
+
+  constructor(cluster: KafkaCluster, sender: PlainSender) {
+    this.#cluster = cluster;
+    this.#sender = sender;
+  }
+
+  /** Makes the log's own topics where they are missing, and reads what topics there are. */
+  async open(): Promise<void> {
+    const small = { "segment.bytes": "16777216", "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.1" };
+    await this.#create([
+      { name: topicsTopic, partitions: 1, configs: { "cleanup.policy": "compact", ...small } },
+      { name: jobsTopic, partitions: 1, configs: { "cleanup.policy": "compact", ...small } },
+      { name: journalTopic, partitions: 1, configs: { "cleanup.policy": "delete", "retention.ms": forEver } },
+      {
+        name: clockTopic,
+        partitions: clockPartitions,
+        configs: { "cleanup.policy": "delete", "retention.ms": "600000", ...small },
+      },
+    ]);
+    await this.reload();
+  }
+
+  /** What is known without asking. */
+  get topics(): readonly TopicSettings[] {
+    return [...this.#topics.values()];
+  }
+
+  known(topic: string): TopicSettings | undefined {
+    return this.#topics.get(topic);
+  }
+
+  /** @throws RdgError invalid, `unknown_topic` */
+  async find(topic: string): Promise<TopicSettings> {
+    const known = this.#topics.get(topic);
+    if (known !== undefined) return known;
+    await this.reload();
+    const found = this.#topics.get(topic);
+    if (found === undefined) throw unknownTopic(topic);
+    return found;
+  }
+
+  /** Name of the Kafka topic that holds the records of a topic. */
+  kafkaName(topic: string): string {
+    return `${this.#cluster.settings.prefix}${topic}`;
+  }
+
+  /** Where a topic's records lie; those of a type topic lie in the journal. */
+  partitionsOf({ name, form, partitions }: TopicSettings): TopicPartition[] {
+    if (form === "updates") return [{ topic: this.kafkaName(journalTopic), partition: 0 }];
+    return Array.from({ length: partitions }, (_, partition) => ({ topic: this.kafkaName(name), partition }));
+  }
+
+  /** Learns what other processes have changed. */
+  async reload(): Promise<void> {
+    const place = { topic: this.kafkaName(topicsTopic), partition: 0 };
+    const [end] = await this.#cluster.retrying("read its topics", place.topic, () =>
+      this.#cluster.offsets([place], "replicated"),
+    );
+    const topics = new Map(this.#topics);
+    await scan(this.#cluster, place, { from: this.#next, to: end!, committedOnly: true }, (head) => {
+      const { values, count } = decodeRecords(head, place.topic);
+      for (let i = 0; i < count; i++) {
+        const text = Buffer.from(values.bytes.subarray(values.starts[i], values.starts[i + 1])).toString();
+        const topic = JSON.parse(text) as TopicSettings;
+        topics.set(topic.name, topic);
+      }
+    });
+    this.#next = Math.max(this.#next, end!);
+    this.#topics = topics;
+  }
+
+  ensure(wanted: readonly TopicSettings[]): Promise<void> {
+    const changed = this.#changing.then(() => this.#ensure(wanted));
+    this.#changing = changed.catch(() => undefined);
+    return changed;
+  }
+
+  async #ensure(wanted: readonly TopicSettings[]): Promise<void> {
+    await this.reload();
+    for (const topic of wanted) checkTopic(topic, this.#topics.get(topic.name));
+    const changed = wanted.filter((topic) => !sameRetention(this.#topics.get(topic.name), topic));
+    if (changed.length === 0) return;
+    const missing = changed.filter(({ name, form }) => form !== "updates" && !this.#topics.has(name));
+    await this.#create(
+      missing.map(({ name, partitions, ...topic }) => ({ name, partitions, configs: configsOf(topic) })),
+    );
+    const kept = changed.filter(({ name, form }) => form !== "updates" && this.#topics.has(name));
+    for (const topic of kept) await this.#alter(topic.name, configsOf(topic));
+    const after = new Map([...this.#topics, ...changed.map((topic) => [topic.name, topic] as const)]);
+    const views = [...after.values()].filter(({ form }) => form === "updates");
+    if (changed.some(({ form }) => form === "updates")) await this.#alter(journalTopic, journalConfigs(views));
+    // Last: whoever reads of a topic finds it there.
+    await this.#sender.send(
+      { topic: this.kafkaName(topicsTopic), partition: 0 },
+      changed.map((topic) => ({ key: topic.name, value: JSON.stringify(plain(topic)) })),
+    );
+    await this.reload();
+  }
+
+  async #create(
+    topics: readonly { readonly name: string; readonly partitions: number; readonly configs: Configs }[],
+  ): Promise<void> {
+    if (topics.length === 0) return;
+    const { replicationFactor, minInsyncReplicas, batchBytesMax, requestTimeoutMs } = this.#cluster.settings;
+    const common = {
+      "message.timestamp.type": "LogAppendTime",
+      "max.message.bytes": String(batchBytesMax + 1024),
+      ...(minInsyncReplicas !== undefined && { "min.insync.replicas": String(minInsyncReplicas) }),
+    };
+    const names = topics.map(({ name }) => this.kafkaName(name));
+    const existing = await this.#cluster.retrying("look for topics", names.join(", "), () =>
+      this.#cluster.leaders(names),
+    );
+    const missing = topics.filter(({ name }) => !existing.has(this.kafkaName(name)));
+    for (const { name, partitions, configs } of missing) {
+      const place = this.kafkaName(name);
+      const topic = {
+        name: place,
+        numPartitions: partitions,
+        replicationFactor,
+        assignments: [],
+        configs: Object.entries({ ...common, ...configs }).map(([key, value]) => ({ name: key, value })),
+      };
+      await this.#cluster.retrying("create a topic", place, async () => {
+        await createTopicsV7.api
+          .async(await this.#cluster.controller(), [topic], requestTimeoutMs, false)
+          .catch((error: unknown) => {
+            if (!errorNames(error).includes("TOPIC_ALREADY_EXISTS")) throw error;
+          });
+      });
+    }
+    for (const { name, partitions } of topics) {
+      const place = this.kafkaName(name);
+      // A new topic is not known to every broker at once.
+      const last = { topic: place, partition: 0 };
+      await this.#cluster.retrying("find a new topic", place, () => this.#cluster.offsets([last], "first"));
+      const found = (await this.#cluster.leaders([place])).get(place)!.length;
+      if (found !== partitions) throw existsDifferently(name, "partitions", found, partitions);
+    }
+  }
+
+  async #alter(name: string, configs: Configs): Promise<void> {
+    const place = this.kafkaName(name);
+    const changes = Object.entries(configs).map(([key, value]) => ({
+      name: key,
+      configOperation: IncrementalAlterConfigOperationTypes.SET,
+      value,
+    }));
+    const resource = { resourceType: ConfigResourceTypes.TOPIC, resourceName: place, configs: changes };
+    await this.#cluster.retrying("change the retention of a topic", place, async () =>
+      incrementalAlterConfigsV1.api.async(await this.#cluster.controller(), [resource], false),
+    );
+  }
+}
+
+function configsOf({ form, retention }: Pick<TopicSettings, "form" | "retention">): Configs {
+  if (form === "compacted") {
+    // Older versions of a key are kept for the retention, and a removal as well; without one nothing is ever compacted.
+    const lag = retention.timeMs === undefined ? never : String(retention.timeMs);
+    return {
+      "cleanup.policy": "compact",
+      "min.compaction.lag.ms": lag,
+      "delete.retention.ms": String(retention.timeMs ?? 86_400_000),
+    };
+  }
+  return {
+    "cleanup.policy": "delete",
+    "retention.ms": String(retention.timeMs ?? forEver),
+    "retention.bytes": String(retention.sizeBytes ?? forEver),
+  };
+}
+
+/** The journal is kept as long as the type topic that is kept longest. */
+function journalConfigs(views: readonly TopicSettings[]): Configs {
+  const longest = (pick: (retention: TopicSettings["retention"]) => number | undefined): string => {
+    const values = views.map(({ retention }) => pick(retention));
+    return values.includes(undefined) ? forEver : String(Math.max(...(values as number[])));
+  };
+  return { "retention.ms": longest(({ timeMs }) => timeMs), "retention.bytes": longest(({ sizeBytes }) => sizeBytes) };
+}
+
+const topicName = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}$/;
+const partitionsMax = 1024;
+const forms: readonly TopicForm[] = ["records", "compacted", "updates"];
+
+function checkTopic(topic: TopicSettings, known: TopicSettings | undefined): void {
+  const { name, partitions, form } = topic;
+  if (!topicName.test(name) || name.startsWith("rdg.")) {
+    throw new RdgError("invalid", "bad_topic_name", `"${name}" cannot name a topic.`, {
+      hint: "A topic's name has 1 to 200 letters, digits, dots, dashes and underscores and begins neither with a dot nor with rdg.",
+    });
+  }
+  if (!Number.isInteger(partitions) || partitions < 1 || partitions > partitionsMax || !forms.includes(form)) {
+    throw new RdgError("invalid", "bad_topic", `Topic ${name} cannot have ${partitions} partitions in form ${form}.`, {
+      place: name,
+      hint: `A topic has 1 to ${partitionsMax} partitions and one of the forms ${forms.join(", ")}.`,
+    });
+  }
+  if (known === undefined) return;
+  for (const what of ["partitions", "form"] as const) {
+    if (known[what] !== topic[what]) throw existsDifferently(name, what, known[what], topic[what]);
+  }
+}
+
+function existsDifferently(name: string, what: string, is: string | number, wanted: string | number): RdgError {
+  return new RdgError(
+    "invalid",
+    "topic_exists_differently",
+    `Topic ${name} has ${what} ${is}, which cannot be changed to ${wanted}: it would lose or reorder records.`,
+    { place: name, hint: "Give the topic another name and copy its records, or keep the setting." },
+  );
+}
+
+function sameRetention(known: TopicSettings | undefined, wanted: TopicSettings): boolean {
+  if (known === undefined) return false;
+  const [a, b] = [known.retention, wanted.retention];
+  return a.timeMs === b.timeMs && a.sizeBytes === b.sizeBytes;
+}
+
+const plain = ({ name, form, partitions, retention }: TopicSettings): TopicSettings => ({
+  name,
+  form,
+  partitions,
+  retention,
+});

@@ -1,0 +1,121 @@
+// What a failing broker or connection means to a caller, and which failures are worth another attempt.
+import { GenericError, MultipleErrors } from "@platformatic/kafka";
+import { describeError, RdgError } from "../../core/errors.ts";
+
+export function logClosed(): RdgError {
+  return new RdgError("closed", "log_closed", "The log was closed.", { hint: "Open it again." });
+}
+
+export function fenced(what: string, name: string, cause?: unknown): RdgError {
+  return new RdgError("conflict", "fenced", `${what} ${name} was taken over by a later owner.`, {
+    place: name,
+    hint: `Give each program a name of its own; this one has to be opened again to go on.`,
+    cause,
+  });
+}
+
+export function unknownTopic(topic: string, cause?: unknown): RdgError {
+  return new RdgError("invalid", "unknown_topic", `The log has no topic ${topic}.`, {
+    place: topic,
+    hint: "Create it with ensureTopics.",
+    cause,
+  });
+}
+
+/** The names that Kafka gives to the errors within a failure, outermost first. */
+export function errorNames(error: unknown): string[] {
+  const names: string[] = [];
+  const visit = (one: unknown): void => {
+    if (!(one instanceof Error)) return;
+    const id: unknown = (one as { apiId?: unknown }).apiId;
+    if (typeof id === "string") names.push(id);
+    if (one instanceof AggregateError) for (const inner of one.errors as unknown[]) visit(inner);
+    visit(one.cause);
+  };
+  visit(error);
+  return names;
+}
+
+const fencing = new Set(["INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED", "INVALID_PRODUCER_ID_MAPPING"]);
+const unauthenticated = new Set(["SASL_AUTHENTICATION_FAILED", "UNSUPPORTED_SASL_MECHANISM", "ILLEGAL_SASL_STATE"]);
+const tooLarge = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"]);
+/** Leaders, coordinators and connections that moved or went: after new metadata the same call may succeed. */
+const transient = new Set([
+  "UNKNOWN_TOPIC_OR_PARTITION",
+  "UNKNOWN_TOPIC_ID",
+  "LEADER_NOT_AVAILABLE",
+  "NOT_LEADER_OR_FOLLOWER",
+  "FENCED_LEADER_EPOCH",
+  "UNKNOWN_LEADER_EPOCH",
+  "REQUEST_TIMED_OUT",
+  "BROKER_NOT_AVAILABLE",
+  "REPLICA_NOT_AVAILABLE",
+  "NETWORK_EXCEPTION",
+  "COORDINATOR_LOAD_IN_PROGRESS",
+  "COORDINATOR_NOT_AVAILABLE",
+  "NOT_COORDINATOR",
+  "NOT_ENOUGH_REPLICAS",
+  "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
+  "NOT_CONTROLLER",
+  "OFFSET_NOT_AVAILABLE",
+  "CONCURRENT_TRANSACTIONS",
+  "KAFKA_STORAGE_ERROR",
+  "THROTTLING_QUOTA_EXCEEDED",
+]);
+
+export const isFenced = (error: unknown): boolean => errorNames(error).some((name) => fencing.has(name));
+
+export function isTransient(error: unknown): boolean {
+  if (error instanceof RdgError || isUnauthenticated(error)) return false;
+  const names = errorNames(error);
+  // Without a name of Kafka's it is the connection that failed.
+  return names.length === 0
+    ? error instanceof GenericError || error instanceof MultipleErrors
+    : names.every((name) => transient.has(name));
+}
+
+function isUnauthenticated(error: unknown): boolean {
+  if (errorNames(error).some((name) => unauthenticated.has(name))) return true;
+  if (!(error instanceof Error)) return false;
+  if ((error as { code?: unknown }).code === "PLT_KFK_AUTHENTICATION") return true;
+  return isUnauthenticated(error.cause) || (error instanceof AggregateError && error.errors.some(isUnauthenticated));
+}
+
+/** What a failed call makes of itself. Errors of our own stay as they are. */
+export function kafkaFailed(cause: unknown, doing: string, place: string): RdgError {
+  if (cause instanceof RdgError) return cause;
+  const names = errorNames(cause);
+  const details = { place, cause };
+  if (isUnauthenticated(cause)) {
+    return new RdgError("unauthorized", "kafka_login_refused", `Kafka refused the login (${doing}).`, {
+      ...details,
+      hint: "Check the SASL mechanism, the user and the password.",
+    });
+  }
+  const forbidden = names.find((name) => name.endsWith("_AUTHORIZATION_FAILED"));
+  if (forbidden !== undefined) {
+    return new RdgError("unauthorized", "kafka_forbidden", `Kafka does not allow to ${doing}: ${forbidden}.`, {
+      ...details,
+      hint: "Give this user the rights that docs/kafka.md lists.",
+    });
+  }
+  if (names.some((name) => fencing.has(name))) return fenced("The owner", place, cause);
+  if (names.some((name) => tooLarge.has(name))) {
+    return new RdgError("invalid", "too_large", `Kafka takes no batch of this size (${doing}).`, {
+      ...details,
+      hint: "Send smaller batches, or raise max.message.bytes of the topic.",
+    });
+  }
+  if (names.includes("UNKNOWN_TOPIC_OR_PARTITION")) return unknownTopic(place, cause);
+  const what = names[0] ?? describeError(rootOf(cause));
+  return new RdgError("unavailable", "kafka_unavailable", `Kafka could not ${doing}: ${what}.`, {
+    ...details,
+    hint: "Check that the brokers run and can be reached; what was acknowledged is safe.",
+    retryAfterMs: 1_000,
+  });
+}
+
+function rootOf(error: unknown): unknown {
+  if (error instanceof AggregateError && error.errors.length > 0) return rootOf(error.errors[0]);
+  return error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error;
+}

@@ -1,0 +1,232 @@
+// The transactional output of one job: windows, quarantined records and where the job goes on, in one transaction of Kafka's.
+//
+// Commits that come while one is under way go together in the next. After a failure the output takes no more: what became of the last transaction is
+// known to whoever takes the job over.
+import type { RdgError } from "../../core/errors.ts";
+import type { Position } from "../../model/position.ts";
+import type { Appended, JobCounters, JobOutput, JobTransaction, RecordBatch } from "../port.ts";
+import { failureOf, type KafkaCluster, type TopicPartition } from "./cluster.ts";
+import { type Directory, jobsTopic, journalTopic } from "./directory.ts";
+import { fenced, isFenced, kafkaFailed, logClosed } from "./failures.ts";
+import { decodeState, encodeState, encodeTransaction, type JobState } from "./journal-record.ts";
+import { queueFull, tooLarge } from "./lane.ts";
+import { Owner } from "./owner.ts";
+import { batchOfTexts } from "./plain-sender.ts";
+import { batchBytes, decodeRecords, encodeBatch, type TaggedBatch } from "./record-batch.ts";
+import { scan } from "./scan.ts";
+import type { VisibleEnds } from "./visible-ends.ts";
+import { produce, type Produced } from "./wire.ts";
+
+export interface JobOutputOptions {
+  readonly cluster: KafkaCluster;
+  readonly directory: Directory;
+  readonly ends: VisibleEnds;
+  readonly name: string;
+  readonly checkQuarantine: (topic: string) => void;
+}
+
+interface Entry {
+  readonly transaction: JobTransaction;
+  readonly value: Uint8Array;
+  readonly bytes: number;
+  readonly resolve: (appended: Appended) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class KafkaJobOutput implements JobOutput {
+  readonly committed: readonly Position[];
+  readonly counters: JobCounters;
+  readonly #options: JobOutputOptions;
+  readonly #owner: Owner;
+  readonly #journal: TopicPartition;
+  readonly #jobs: TopicPartition;
+  /** Last consumed position by topic and partition. */
+  readonly #consumed = new Map<string, Position>();
+  /** Kafka's own sequence by topic. */
+  readonly #sequences = new Map<string, number>();
+  #queue: Entry[] = [];
+  #queuedBytes = 0;
+  #running: Promise<void> | undefined;
+  #failure: RdgError | undefined;
+
+  private constructor(options: JobOutputOptions, owner: Owner, { committed, counters }: JobState) {
+    this.#options = options;
+    this.#owner = owner;
+    this.#journal = { topic: options.directory.kafkaName(journalTopic), partition: 0 };
+    this.#jobs = jobsPlace(options.directory);
+    this.committed = committed;
+    this.counters = counters;
+    this.#consume(committed);
+  }
+
+  static async takeOver(options: JobOutputOptions): Promise<KafkaJobOutput> {
+    const { cluster, directory, name } = options;
+    const owner = await Owner.take(cluster, directory.kafkaName(`rdg.job.${name}`));
+    const state = await lastState(cluster, jobsPlace(directory), name);
+    return new KafkaJobOutput(options, owner, state ?? { committed: [], counters: {} });
+  }
+
+  async commit(transaction: JobTransaction): Promise<Appended> {
+    const { cluster, name, checkQuarantine } = this.#options;
+    if (this.#failure !== undefined) throw this.#failure;
+    const { quarantined } = transaction;
+    if (quarantined !== undefined) checkQuarantine(quarantined.topic);
+    const value = encodeTransaction(name, transaction);
+    const bytes = value.length + (quarantined === undefined ? 0 : batchBytes(quarantined.batch));
+    if (bytes > cluster.settings.batchBytesMax) throw tooLarge(name, bytes, cluster.settings.batchBytesMax);
+    if (this.#queuedBytes + bytes > cluster.settings.queueBytesMax) throw queueFull(name);
+    return await new Promise((resolve, reject) => {
+      this.#queue.push({ transaction, value, bytes, resolve, reject });
+      this.#queuedBytes += bytes;
+      this.#running ??= this.#run();
+    });
+  }
+
+  async close(): Promise<void> {
+    const closing = this.idle();
+    this.end(logClosed());
+    await closing;
+  }
+
+  /** Takes no more; what was handed over goes on. */
+  end(reason: RdgError): void {
+    this.#failure ??= reason;
+  }
+
+  takenOver(): void {
+    this.end(fenced("Job", this.#options.name));
+  }
+
+  async idle(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    await Promise.resolve();
+    while (this.#queue.length > 0) {
+      const group = this.#takeGroup();
+      try {
+        await this.#options.ends.asked();
+        await this.#commit(group);
+      } catch (error) {
+        const cause = (error as Error).cause ?? error;
+        const failure = isFenced(cause)
+          ? fenced("Job", this.#options.name, cause)
+          : kafkaFailed(error, "commit", this.#options.name);
+        this.end(failure);
+        // Otherwise the open transaction would hold back readers until its time is up.
+        if (failure.kind !== "conflict") void this.#owner.end(false).catch(() => undefined);
+        for (const { reject } of [...group, ...this.#queue.splice(0)]) reject(failure);
+      }
+    }
+    this.#running = undefined;
+  }
+
+  #takeGroup(): Entry[] {
+    let [count, bytes] = [0, 0];
+    for (const entry of this.#queue) {
+      if (count > 0 && bytes + entry.bytes > this.#options.cluster.settings.groupBytesMax) break;
+      bytes += entry.bytes;
+      count++;
+    }
+    this.#queuedBytes -= bytes;
+    return this.#queue.splice(0, count);
+  }
+
+  async #commit(group: readonly Entry[]): Promise<void> {
+    const { name, ends, directory } = this.#options;
+    for (const { transaction } of group) this.#consume(transaction.inputs);
+    const { counters } = group.at(-1)!.transaction;
+    const state = encodeState({ committed: [...this.#consumed.values()], counters });
+    const journal: TaggedBatch[] = group.map(({ value }) => ({ batch: oneRecord(name, value) }));
+    const writes = new Map<string, [TopicPartition, TaggedBatch[]]>([
+      [this.#journal.topic, [this.#journal, journal]],
+      [this.#jobs.topic, [this.#jobs, [{ batch: batchOfTexts([{ key: name, value: state }]) }]]],
+    ]);
+    for (const { transaction } of group) {
+      if (transaction.quarantined === undefined) continue;
+      const { topic, batch } = transaction.quarantined;
+      const place = { topic: directory.kafkaName(topic), partition: 0 };
+      const write = writes.get(place.topic) ?? [place, []];
+      write[1].push({ batch });
+      writes.set(place.topic, write);
+    }
+    await this.#owner.begin([...writes.values()].map(([place]) => place));
+    const produced = await Promise.all([...writes.values()].map(([place, parts]) => this.#send(place, parts)));
+    await this.#owner.end(true);
+    for (const { topic, partition, baseOffset } of produced) ends.written({ topic, partition }, baseOffset);
+    const { baseOffset } = produced[0]!;
+    for (const [i, { resolve }] of group.entries()) {
+      const position: Position = { topic: journalTopic, partition: 0, offset: baseOffset + i };
+      resolve({ first: position, last: position, duplicate: false });
+    }
+  }
+
+  async #send(place: TopicPartition, parts: readonly TaggedBatch[]): Promise<Produced> {
+    const { cluster } = this.#options;
+    const { settings } = cluster;
+    const sequence = this.#sequences.get(place.topic) ?? 0;
+    const bytes = encodeBatch(parts, {
+      ...this.#owner.epoch,
+      sequence,
+      transactional: true,
+      nowMs: cluster.clock.now(),
+      compression: settings.compression,
+    });
+    const { transactionalId } = this.#owner;
+    const produced = await cluster.retrying("commit", place.topic, async () => {
+      const connection = await cluster.connection(await cluster.brokerOf(place));
+      const request = { transactionalId, timeoutMs: settings.requestTimeoutMs, batches: [{ ...place, bytes }] };
+      const [answer] = await produce.async(connection, request);
+      if (answer!.errorCode !== 0) throw failureOf(answer!.errorCode);
+      return answer!;
+    });
+    const count = parts.reduce((sum, { batch }) => sum + batch.count, 0);
+    this.#sequences.set(place.topic, (sequence + count) % 2 ** 31);
+    return produced;
+  }
+
+  #consume(positions: readonly Position[]): void {
+    for (const position of positions) this.#consumed.set(`${position.topic}/${position.partition}`, position);
+  }
+}
+
+const jobsPlace = (directory: Directory): TopicPartition => ({ topic: directory.kafkaName(jobsTopic), partition: 0 });
+
+function oneRecord(key: string, value: Uint8Array): RecordBatch {
+  const name = Buffer.from(key);
+  return {
+    count: 1,
+    keys: { bytes: name, starts: Uint32Array.of(0, name.length) },
+    values: { bytes: value, starts: Uint32Array.of(0, value.length) },
+  };
+}
+
+/**
+ * What the job's last committed transaction says. Read with open transactions of others in between: those of this job are all decided, because its
+ * earlier owner was fenced. A record without a marker behind it lost that to compaction, which keeps committed records only.
+ */
+async function lastState(cluster: KafkaCluster, place: TopicPartition, name: string): Promise<JobState | undefined> {
+  const [end] = await cluster.retrying("take over", name, () => cluster.offsets([place], "replicated"));
+  let [committed, pending]: (string | undefined)[] = [];
+  let producerId: bigint | undefined;
+  await scan(cluster, place, { from: 0, to: end!, committedOnly: false }, (head) => {
+    if (head.control !== undefined) {
+      if (head.producerId !== producerId) return;
+      if (head.control === "commit") committed = pending;
+      pending = undefined;
+      producerId = undefined;
+      return;
+    }
+    const { count, keys, values } = decodeRecords(head, place.topic);
+    for (let i = 0; i < count; i++) {
+      const text = ({ bytes, starts }: RecordBatch["values"]): string =>
+        Buffer.from(bytes.subarray(starts[i], starts[i + 1])).toString();
+      if (keys === undefined || text(keys) !== name) continue;
+      if (pending !== undefined) committed = pending;
+      [pending, producerId] = [text(values), head.producerId];
+    }
+  });
+  const last = pending ?? committed;
+  return last === undefined ? undefined : decodeState(last);
+}
