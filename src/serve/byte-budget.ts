@@ -24,15 +24,10 @@ export interface Holding {
   release(): void;
 }
 
-interface Slow {
-  readonly sinceMs: number;
-  readonly cut: () => void;
-}
-
 export class ByteBudget {
   readonly #options: ByteBudgetOptions;
   /** In order of age. */
-  readonly #slow = new Set<Slow>();
+  readonly #slow = new Set<Held>();
   #bytes = 0;
   #holders = 0;
 
@@ -54,42 +49,38 @@ export class ByteBudget {
 
   /** Refuses what will not fit as things are. @throws the budget's refusal */
   expect(bytes: number): void {
-    if (!this.#makeRoom(bytes)) throw this.#options.refusal();
+    if (!this.makeRoom(bytes)) throw this.#options.refusal();
   }
 
   /** @param cut is called, at most once, to make room for others; it has to lead to `release` */
   hold(cut: () => void): Holding {
-    const slow: Slow = { sinceMs: this.#options.clock.monotonicMs(), cut };
-    this.#slow.add(slow);
+    const held = new Held(this, this.#options.clock.monotonicMs(), cut);
+    this.#slow.add(held);
     this.#holders++;
-    let held = 0;
-    let released = false;
-    const take = (bytes: number): void => {
-      if (released) return;
-      held += bytes;
-      this.#bytes += bytes;
-    };
-    return {
-      add: (bytes) => {
-        if (!this.#makeRoom(bytes, slow)) throw this.#options.refusal();
-        take(bytes);
-      },
-      addRegardless: (bytes) => {
-        this.#makeRoom(bytes, slow);
-        take(bytes);
-      },
-      settle: () => void this.#slow.delete(slow),
-      release: () => {
-        if (released) return;
-        released = true;
-        this.#slow.delete(slow);
-        this.#holders--;
-        this.#bytes -= held;
-      },
-    };
+    return held;
   }
 
-  #makeRoom(bytes: number, except?: Slow): boolean {
+  /** For holdings. */
+  take(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  settle(held: Held): void {
+    this.#slow.delete(held);
+  }
+
+  release(held: Held, bytes: number): void {
+    this.#slow.delete(held);
+    this.#holders--;
+    this.#bytes -= bytes;
+  }
+
+  /** @throws the budget's refusal */
+  requireRoom(bytes: number, held: Held): void {
+    if (!this.makeRoom(bytes, held)) throw this.#options.refusal();
+  }
+
+  makeRoom(bytes: number, except?: Held): boolean {
     const { bytesMax, graceMs, clock } = this.#options;
     if (this.#bytes + bytes <= bytesMax) return true;
     const before = clock.monotonicMs() - graceMs;
@@ -101,5 +92,46 @@ export class ByteBudget {
       if (this.#bytes + bytes <= bytesMax) return true;
     }
     return false;
+  }
+}
+
+/** A class, not closures: every request has several. */
+class Held implements Holding {
+  readonly sinceMs: number;
+  readonly cut: () => void;
+  readonly #budget: ByteBudget;
+  #bytes = 0;
+  #released = false;
+
+  constructor(budget: ByteBudget, sinceMs: number, cut: () => void) {
+    this.#budget = budget;
+    this.sinceMs = sinceMs;
+    this.cut = cut;
+  }
+
+  add(bytes: number): void {
+    this.#budget.requireRoom(bytes, this);
+    this.#take(bytes);
+  }
+
+  addRegardless(bytes: number): void {
+    this.#budget.makeRoom(bytes, this);
+    this.#take(bytes);
+  }
+
+  settle(): void {
+    this.#budget.settle(this);
+  }
+
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#budget.release(this, this.#bytes);
+  }
+
+  #take(bytes: number): void {
+    if (this.#released) return;
+    this.#bytes += bytes;
+    this.#budget.take(bytes);
   }
 }

@@ -9,7 +9,7 @@ import type { QueryContext } from "../../query/port.ts";
 import { type Access, type Principal, mayReadOf } from "../auth/port.ts";
 import type { ByteBudget, Holding } from "../byte-budget.ts";
 import { isOurFault } from "../problems.ts";
-import type { Connections } from "./connections.ts";
+import type { Connections, PendingWrite } from "./connections.ts";
 import type { RequestShape } from "./field-path.ts";
 import { readMessage } from "./messages.ts";
 import type { Handler, ServedCall } from "./served-call.ts";
@@ -192,17 +192,19 @@ const notSlow = (): void => undefined;
 /** What was written of an answer and not taken yet: in the budget of answers, and looked at by those who cut connections that take nothing. */
 class AnswerHeld {
   readonly #holding: Holding;
-  readonly #taken: () => void;
+  readonly #connections: Connections;
+  readonly #write: PendingWrite;
 
   constructor(answers: ByteBudget, connections: Connections, peer: string, bytes: number) {
     this.#holding = answers.hold(() => connections.cut(peer));
-    this.#taken = connections.writing(peer);
+    this.#connections = connections;
+    this.#write = connections.writing(peer);
     this.#holding.addRegardless(bytes);
   }
 
   release(): void {
     this.#holding.release();
-    this.#taken();
+    this.#connections.written(this.#write);
   }
 }
 

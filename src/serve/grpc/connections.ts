@@ -99,11 +99,15 @@ export class Connections {
     return this.#sockets.get(peer);
   }
 
-  /** Something was written to the peer; the returned function says that it has been taken. */
-  writing(peer: string): () => void {
+  /** Something was written to the peer; `written` says that it has been taken. */
+  writing(peer: string): PendingWrite {
     const write = { peer, sinceMs: this.#clock.monotonicMs() };
     this.#writes.add(write);
-    return () => void this.#writes.delete(write);
+    return write;
+  }
+
+  written(write: PendingWrite): void {
+    this.#writes.delete(write);
   }
 
   #sweepLater(): void {

@@ -253,10 +253,10 @@ describe("the deadline", () => {
       yield end;
     });
     const { client } = await serve({ queries });
-    const call = client.traverse({ ...start, timeoutMs: 9_000 }, { deadline: Date.now() + 60 });
+    const call = client.traverse({ ...start, timeoutMs: 9_000 }, { deadline: Date.now() + 400 });
     await expect(call).rejects.toMatchObject({ code: status.DEADLINE_EXCEEDED });
     await until(() => aborted.length === 1);
-    expect((asked[0] as { timeoutMs: number }).timeoutMs).toBeLessThanOrEqual(60);
+    expect((asked[0] as { timeoutMs: number }).timeoutMs).toBeLessThanOrEqual(400);
   });
 
   test("of 1 ms is told as that, whatever was done until then", async () => {
@@ -351,7 +351,7 @@ describe("a reader", () => {
         ended = true;
       }
     });
-    const { client, http, grpc } = await serve({ queries, grpc: { settings: { stallTimeoutMs: 40 } } });
+    const { client, http, grpc } = await serve({ queries, grpc: { settings: { stallTimeoutMs: 300 } } });
     const stream = client.traverseStream(start);
     stream.on("error", () => undefined);
     await once(stream, "data");

@@ -5,12 +5,14 @@ import { join } from "node:path";
 import { type ChannelCredentials, credentials, status } from "@grpc/grpc-js";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type Authority, issue } from "../../../test/auth/der.ts";
+import { openServing } from "../../../test/auth/serving.ts";
 import { RpcClient, openLoopback } from "../../../test/grpc/loopback.ts";
 import { systemTimers } from "../../core/clock.ts";
 import { RdgError } from "../../core/errors.ts";
 import type { GraphModel } from "../../model/definition.ts";
 import { GetNodesRequest, GetNodesResponse } from "../../model/rpc/generated/rdg/v1/question.ts";
 import type { Queries } from "../../query/port.ts";
+import { CertificateClients } from "../auth/certificates.ts";
 import type { Access, Credentials } from "../auth/port.ts";
 import { Tls } from "../auth/tls.ts";
 
@@ -48,13 +50,13 @@ async function writeServer(commonName: string): Promise<void> {
   await writeFile(join(folder, "key.pem"), key);
 }
 
-async function serve(access?: Access): Promise<{ port: number; tls: Tls }> {
+async function serve(access?: Access, requireClientCert = false): Promise<{ port: number; tls: Tls }> {
   await writeServer("first");
   const tls = new Tls({
     cert: join(folder, "cert.pem"),
     key: join(folder, "key.pem"),
     clientCa: join(folder, "ca.pem"),
-    requireClientCert: false,
+    requireClientCert,
     timers: systemTimers,
     notice: () => undefined,
   });
@@ -127,4 +129,29 @@ test("a client is known by its certificate if the authority has signed it", asyn
   const unauthenticated = { code: status.UNAUTHENTICATED };
   await expect(ask(port, withCertificate(issue({ commonName: "ingest" })))).rejects.toMatchObject(unauthenticated);
   await expect(ask(port, credentials.createSsl(root))).rejects.toMatchObject(unauthenticated);
+});
+
+test("scopes of a client certificate hold for calls, and connections without one are refused where it is required", async () => {
+  const certificates = new CertificateClients(
+    [
+      { san: "URI:spiffe://example/dashboard", scopes: ["read"] },
+      { san: "DNS:ingest.test", scopes: ["produce"] },
+    ],
+    "clients.json",
+  );
+  const checked = await openServing({ certificates: () => certificates });
+  closers.push(() => checked.close());
+  const { port } = await serve(checked.access, true);
+  const root = Buffer.from(ca.cert);
+  const as = (wishes: Parameters<typeof issue>[0]): ChannelCredentials => {
+    const { cert, key } = issue({ issuer: ca, ...wishes });
+    return credentials.createSsl(root, Buffer.from(key), Buffer.from(cert));
+  };
+  expect(await ask(port, as({ commonName: "x", uris: ["spiffe://example/dashboard"] }))).toEqual(answered);
+  const refused = (code: status) => ({ code });
+  const ingest = ask(port, as({ commonName: "x", dns: ["ingest.test"] }));
+  await expect(ingest).rejects.toMatchObject(refused(status.PERMISSION_DENIED));
+  const stranger = ask(port, as({ commonName: "x", dns: ["other.test"] }));
+  await expect(stranger).rejects.toMatchObject(refused(status.UNAUTHENTICATED));
+  await expect(ask(port, credentials.createSsl(root))).rejects.toMatchObject(refused(status.UNAVAILABLE));
 });
