@@ -1,16 +1,17 @@
 // The composition root: puts the embedded product together from its parts, and takes it apart again in the right order.
+import { withDataStore } from "./compose/data-store.ts";
 import { createLogger } from "./compose/logger.ts";
 import { openPipeline, type PipelineParts } from "./compose/pipeline.ts";
 import { openRemotePipeline } from "./compose/remote-pipeline.ts";
-import { openDataStore, openScratch, openServing, type Serving } from "./compose/serving.ts";
+import { openScratch, openServing, type Serving } from "./compose/serving.ts";
 import type { EmbeddedSettings } from "./compose/settings.ts";
-import { typeTopicsOf } from "./compose/topics.ts";
 import { systemClock, systemTimers } from "./core/clock.ts";
+import { RdgError } from "./core/errors.ts";
+import { scanExport } from "./export/scan-export.ts";
 import type { Graph } from "./index.ts";
+import type { GraphModel } from "./model/definition.ts";
 import type { Verification } from "./observe/port.ts";
 import { verifyAgainstLog } from "./observe/store-verification.ts";
-import type { EmbeddedStore } from "./store/embedded/store.ts";
-import { StoreFeeder } from "./store/store-feeder.ts";
 
 export { embeddedSettings, type EmbeddedSettings } from "./compose/settings.ts";
 
@@ -76,33 +77,31 @@ async function allOf(steps: readonly (() => Promise<void> | undefined)[]): Promi
 
 /** Proves the store of a data folder that no process uses. */
 export async function verifyStore(graph: Graph, settings: EmbeddedSettings): Promise<Verification> {
-  const ports = { clock: systemClock, timers: systemTimers, logger: createLogger(settings["log.level"]) };
-  const pipeline = await openPipeline({ graph, settings, ...ports });
-  const { model } = pipeline;
-  const [typeTopic] = typeTopicsOf(model);
-  let store: EmbeddedStore | undefined;
-  try {
-    store = await openDataStore(pipeline, settings, ports);
-    const feeder = new StoreFeeder({
-      log: pipeline.log,
-      store,
-      timers: systemTimers,
-      typeTopic: typeTopic!,
-      onApplied: () => undefined,
-      onBlocked: () => undefined,
-      onFailure: () => undefined,
-    });
-    await feeder.start();
-    await feeder.finish();
-    return await verifyAgainstLog({
+  return await withDataStore(graph, settings, ({ store, pipeline: { model, log }, typeTopic, ports }) =>
+    verifyAgainstLog({
       model,
-      log: pipeline.log,
+      log,
       clock: ports.clock,
       store,
-      typeTopic: typeTopic!,
+      typeTopic,
       openScratch: () => openScratch(model, settings, ports),
-    });
-  } finally {
-    await allOf([() => store?.close(), () => pipeline.close()]);
-  }
+    }),
+  );
+}
+
+/** Hands out the graph of a data folder that no process uses, as `GET /v1/export` does. @throws RdgError conflict when a process uses it; corrupt; unavailable when its memory does not suffice */
+export async function exportStore<T>(
+  graph: Graph,
+  settings: EmbeddedSettings,
+  take: (model: GraphModel, pieces: AsyncIterable<Uint8Array>) => Promise<T>,
+): Promise<T> {
+  return await withDataStore(graph, settings, ({ store, pipeline: { model }, caughtUp, ports: { clock } }) => {
+    if (!caughtUp) {
+      throw new RdgError("unavailable", "not_caught_up", "The store does not take all that is in the log.", {
+        place: settings.data,
+        hint: "Give it more memory (--store-memory).",
+      });
+    }
+    return take(model, scanExport({ model, fingerprint: graph.fingerprint, store, clock }));
+  });
 }

@@ -7,6 +7,7 @@ import { addCommonCommand } from "./common.ts";
 import { addConfigCommand } from "./config.ts";
 import { addCountCommand } from "./count.ts";
 import { addDevCommand } from "./dev.ts";
+import { addExportCommand } from "./export.ts";
 import { addInitCommand } from "./init.ts";
 import { addKeysCommand } from "./keys.ts";
 import { exitCodes, reportFailure } from "./output.ts";
@@ -58,6 +59,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   addPlanCommand(program);
   addStatusCommand(program);
   addStoreCommand(program, finish);
+  addExportCommand(program);
   addConfigCommand(program);
   addKeysCommand(program);
   addAuditCommand(program);

@@ -8,6 +8,7 @@ import { RdgError, describeError } from "../core/errors.ts";
 import { secretBytes } from "../core/random.ts";
 import { Slots } from "../core/slots.ts";
 import { systemTurns } from "../core/turns.ts";
+import { scanExport } from "../export/scan-export.ts";
 import { type Graph, version } from "../index.ts";
 import type { GraphModel } from "../model/definition.ts";
 import { formatPosition } from "../model/position.ts";
@@ -19,6 +20,7 @@ import { openTopic } from "../observe/topic-reader.ts";
 import { Enricher } from "../query/enrichment/enricher.ts";
 import { createQueries, traversalsMax } from "../query/queries.ts";
 import { servedStore } from "../query/served-store.ts";
+import { exportRoutes } from "../serve/export-routes.ts";
 import { registerRegistryRoutes } from "../serve/registry-routes.ts";
 import { createServer } from "../serve/server.ts";
 import { type TopicOperations, topicRoutes } from "../serve/topic-routes.ts";
@@ -183,6 +185,10 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
         const open: TopicOperations["openTopic"] = (query, signal) =>
           openTopic({ log: pipeline.log, model, viewOf: views }, query, signal);
         topicRoutes(app, { openTopic: open, verifyStore }, bounds);
+      },
+      (app, bounds) => {
+        const { fingerprint } = graph;
+        exportRoutes(app, { scan: (signal) => scanExport({ model, fingerprint, store, clock }, signal) }, bounds);
       },
     ],
     settings: {

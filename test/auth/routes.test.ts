@@ -111,6 +111,7 @@ describe("scopes", () => {
       ["admin"],
       ["read", "produce", "read:playback", "observe"],
     ],
+    ["the whole graph", "GET /v1/export", ["read", "admin"], ["read:title", "produce", "observe"]],
     ["quarantined records", "GET /v1/topics/quarantine.gateway/records", ["admin"], ["read", "produce"]],
     ["the proof", "POST /v1/store/verify", ["admin"], ["read", "produce", "observe"]],
     ["reading schemas", "GET /registry/subjects", ["produce:playback", "read:title", "observe"], []],

@@ -12,6 +12,7 @@ import { CheckedAccess, type CheckedAccessOptions } from "../../src/serve/auth/a
 import { AuditLog, type AuditRecord, readAudit } from "../../src/serve/auth/audit-log.ts";
 import { KeyFolder } from "../../src/serve/auth/key-folder.ts";
 import { KeyRing } from "../../src/serve/auth/key-ring.ts";
+import { exportRoutes } from "../../src/serve/export-routes.ts";
 import { registerRegistryRoutes } from "../../src/serve/registry-routes.ts";
 import { type HttpServer, type ServerOptions, createServer } from "../../src/serve/server.ts";
 import { topicRoutes } from "../../src/serve/topic-routes.ts";
@@ -85,6 +86,7 @@ export async function openServing({ server: more, ...wishes }: ServingWishes = {
     status: () => ({}),
     routes: [
       (app, bounds) => registerRegistryRoutes(app, mute as SchemaRegistry, bounds),
+      (app, bounds) => exportRoutes(app, { scan: async function* () {} }, bounds),
       (app, bounds) => {
         const openTopic = async function* () {} as never;
         topicRoutes(

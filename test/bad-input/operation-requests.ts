@@ -41,6 +41,8 @@ const topics: readonly BadRequest[] = [
   bad("a topic's name of 4,000 characters", [404, "unknown_topic"], "GET", `/v1/topics/${"x".repeat(4000)}/records`),
   bad("a path as a topic", [404, "unknown_topic"], "GET", "/v1/topics/..%2f..%2fetc/records?from=start"),
   bad("__proto__ as a topic", [404, "unknown_topic"], "GET", "/v1/topics/__proto__/records"),
+  bad("an export with a parameter", [400, "bad_parameter"], "GET", "/v1/export?format=csv"),
+  bad("POST of an export", [405, "method_not_allowed"], "POST", "/v1/export", json, "{}"),
   bad("GET of the proof", [405, "method_not_allowed"], "GET", "/v1/store/verify"),
   bad("a proof with bad JSON", [400, "bad_request"], "POST", "/v1/store/verify", json, "{"),
   bad("a proof with 2 MB", [413, "body_too_large"], "POST", "/v1/store/verify", json, " ".repeat(2_000_000)),

@@ -31,7 +31,12 @@ export type Need =
   /** Credentials of whatever scope: for definitions and schemas. */
   | { readonly scope: "any" }
   /** To read elements: of the type where the request names it outside of its body, else of any one, and `mayRead` decides. */
-  | { readonly scope: "read"; readonly type?: string | undefined }
+  | {
+      readonly scope: "read";
+      readonly type?: string | undefined;
+      /** Elements of every type: those who may read single types only may not. */
+      readonly all?: true;
+    }
   /** To send the event or the rows of the side input; without a name any one, and `mayProduce` decides. */
   | { readonly scope: "produce"; readonly name?: string | undefined }
   /** Status and metrics: `observe`, or `read` without a type. */
@@ -109,7 +114,7 @@ export function meets(grants: Grants, need: Need): boolean {
     case "any":
       return true;
     case "read":
-      return has(grants.read, need.type);
+      return need.all === true ? grants.read === "all" : has(grants.read, need.type);
     case "produce":
       return has(grants.produce, need.name);
     case "observe":

@@ -7,6 +7,7 @@ type NeedOf = (params: Readonly<Record<string, string | undefined>>) => Need;
 const open: NeedOf = () => ({ scope: "open" });
 const any: NeedOf = () => ({ scope: "any" });
 const read: NeedOf = () => ({ scope: "read" });
+const readAll: NeedOf = () => ({ scope: "read", all: true });
 const readType: NeedOf = ({ type }) => ({ scope: "read", type });
 const produce: NeedOf = ({ name }) => ({ scope: "produce", name });
 const observe: NeedOf = () => ({ scope: "observe" });
@@ -36,6 +37,8 @@ export const routeNeeds: Readonly<Record<string, NeedOf>> = {
   "POST /v1/count": read,
   "POST /v1/shortest-path": read,
   "POST /v1/common-neighbours": read,
+
+  "GET /v1/export": readAll,
 
   "GET /v1/definition": any,
   "GET /v1/openapi.json": any,

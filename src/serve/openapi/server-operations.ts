@@ -1,4 +1,4 @@
-// What operators and tools ask: liveness, readiness, metrics, status, definition, topics, and this description itself.
+// What operators and tools ask: liveness, readiness, metrics, status, definition, topics, the whole graph, and this description itself.
 import type { Components } from "./graph-schemas.ts";
 import {
   type JsonSchema,
@@ -108,6 +108,16 @@ export const serverOperations: Operations = {
       200: answer("A record per line.", { [linesType]: { schema: { type: "string", description: "TopicRecords." } } }),
     },
     problems: [404],
+  },
+  "GET /v1/export": {
+    ...shared,
+    id: "exportGraph",
+    summary: "The whole graph, unsorted, while updates go on",
+    answers: {
+      200: answer("A header, a line per node and edge, an end with counts and checksum.", {
+        [linesType]: { schema: { type: "string", description: "As docs/export.md describes." } },
+      }),
+    },
   },
   "POST /v1/store/verify": {
     ...shared,
