@@ -13,9 +13,9 @@ export default defineConfig({
     pool: "forks",
     maxWorkers: 2,
     execArgv: ["--conditions=rdg-source"],
-    testTimeout: 120_000,
-    // The first start of a server fetches it.
-    hookTimeout: 600_000,
+    // Cassandra takes half a minute to start, and more on a busy machine.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     teardownTimeout: 120_000,
   },
 });

@@ -1,5 +1,5 @@
-import { reportFailure } from "../src/cli/output.ts";
 // The registry of `npm run cluster` as a process of its own: cluster-registry.ts FOLDER PORT.
+import { reportFailure } from "../src/cli/output.ts";
 import { serveRegistry } from "./cluster/registry.ts";
 
 const [folder, port] = process.argv.slice(2);

@@ -1,6 +1,8 @@
 // Cassandra on loopback for development and tests: one node that owns the whole ring, with little memory.
+import { execFile } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { basename, delimiter, join } from "node:path";
+import { promisify } from "node:util";
 import { jarsOf, type Tell } from "./jars.ts";
 import { findJava } from "./java.ts";
 import { loopback } from "./ports.ts";
@@ -70,6 +72,23 @@ export async function cassandraProgram(
     readyWithinMs: 240_000,
     stopsWithinMs: 60_000,
   };
+}
+
+/** What `nodetool` says, of the node of this folder. It takes two seconds. */
+export async function nodetool(folder: string, { jmx }: CassandraPorts, args: readonly string[]): Promise<string> {
+  const jars = await jarsOf("cassandra", () => undefined);
+  const classPath = [join(folder, "settings"), ...jars].join(delimiter);
+  const own = ["-Xmx128m", "-XX:TieredStopAtLevel=1", `-Dcassandra.storagedir=${join(folder, "data")}`];
+  const tool = ["org.apache.cassandra.tools.NodeTool", "-h", loopback, "-p", String(jmx)];
+  const { stdout } = await promisify(execFile)(await findJava(), [
+    ...machine,
+    ...own,
+    "-cp",
+    classPath,
+    ...tool,
+    ...args,
+  ]);
+  return stdout;
 }
 
 /** The flags of Cassandra's own jvm17-server.options that it does not start without, and a small collector. */

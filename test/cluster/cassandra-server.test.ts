@@ -12,12 +12,16 @@ test("rows are written and read", async () => {
   });
 });
 
-test("a node that was killed has kept what it acknowledged", async () => {
+test("a node that was killed has kept what it acknowledged, also compacted", async () => {
   const cassandra = await startCassandra("batch");
   try {
     await withClient(cassandra, (client) => createTable(client, "kept"));
     await cassandra.kill();
     await cassandra.restart();
+    await withClient(cassandra, async (client) => expect(await valuesOf(client, "kept")).toEqual(["one", "two"]));
+    await cassandra.nodetool("flush", "kept");
+    await cassandra.nodetool("compact", "kept");
+    expect(await cassandra.nodetool("tablestats", "kept")).toMatch(/SSTable count: 1\n/);
     await withClient(cassandra, async (client) => expect(await valuesOf(client, "kept")).toEqual(["one", "two"]));
   } finally {
     await cassandra.stop();

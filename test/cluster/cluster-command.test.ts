@@ -1,6 +1,6 @@
+// `npm run cluster` as people use it: up, asked, down, and up again with what it had; and what it says when something is in the way.
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-// `npm run cluster` as people use it: up, asked, down, and up again with what it had; and what it says when something is in the way.
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

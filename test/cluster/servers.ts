@@ -8,6 +8,7 @@ import { apicurioProgram, apicurioUrl } from "../../scripts/cluster/apicurio.ts"
 import {
   cassandraProgram,
   localDataCenter,
+  nodetool,
   type CassandraPorts,
   type CommitLogSync,
 } from "../../scripts/cluster/cassandra.ts";
@@ -52,7 +53,10 @@ export interface OwnServer {
 }
 
 export type KafkaServer = KafkaAddress & OwnServer;
-export type CassandraServer = CassandraAddress & OwnServer;
+export interface CassandraServer extends CassandraAddress, OwnServer {
+  /** `nodetool("flush")`, `nodetool("compact", keyspace)`: what it says. */
+  nodetool(...args: readonly string[]): Promise<string>;
+}
 export type ApicurioServer = RegistryAddress & OwnServer;
 export type RegistryServer = RegistryAddress & Pick<OwnServer, "stop">;
 
@@ -67,12 +71,18 @@ export async function startKafka(): Promise<KafkaServer> {
 
 /** @param sync `batch` where it is killed and nothing may be lost */
 export async function startCassandra(sync: CommitLogSync = "periodic"): Promise<CassandraServer> {
-  const { ports, server } = await startOwn("cassandra", async (folder) => {
+  const { folder, ports, server } = await startOwn("cassandra", async (folder) => {
     const [cql, storage, jmx] = (await freePorts(3)) as [number, number, number];
     const ports: CassandraPorts = { cql, storage, jmx };
     return { ports, program: await cassandraProgram(folder, ports, tell, sync) };
   });
-  return { contactPoint: loopback, port: ports.cql, localDataCenter, ...server };
+  return {
+    contactPoint: loopback,
+    port: ports.cql,
+    localDataCenter,
+    nodetool: (...args) => nodetool(folder, ports, args),
+    ...server,
+  };
 }
 
 /** A registry that is not ours; it forgets everything when it is killed. */
@@ -103,14 +113,14 @@ const attempts = 3;
 async function startOwn<Ports>(
   name: string,
   prepare: (folder: string) => Promise<{ readonly ports: Ports; readonly program: Program }>,
-): Promise<{ readonly ports: Ports; readonly server: OwnServer }> {
+): Promise<{ readonly folder: string; readonly ports: Ports; readonly server: OwnServer }> {
   for (let attempt = 1; ; attempt++) {
     const folder = await newFolder(name);
     const release = guard(folder);
     try {
       const { ports, program } = await prepare(folder);
       await startProcess(program);
-      return { ports, server: ownServer(program, release) };
+      return { folder, ports, server: ownServer(program, release) };
     } catch (error) {
       release();
       await rm(folder, { recursive: true, force: true });

@@ -1,8 +1,9 @@
-import { once } from "node:events";
 // The servers that all test files of a run share: each is started when the first file asks for it, and stopped after the last.
+import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { TestProject } from "vitest/node";
+import { jarsOf } from "../../scripts/cluster/jars.ts";
 import { describeError } from "../../src/core/errors.ts";
 import { startApicurio, startCassandra, startKafka, type OwnServer } from "./servers.ts";
 
@@ -23,14 +24,14 @@ const started = new Map<string, Promise<OwnServer>>();
 let desk: Server | undefined;
 
 export async function setup(project: TestProject): Promise<void> {
+  // Before the first test: however long it takes, no test's time is used up.
+  for (const name of ["kafka", "cassandra", "apicurio"] as const) await jarsOf(name, console.error);
   desk = createServer((request, response) => {
     addressOf(request.url ?? "").then(
       (address) => response.end(JSON.stringify(address)),
       (error: unknown) => response.writeHead(503).end(describeError(error)),
     );
   });
-  // A file may wait until Cassandra has been fetched.
-  desk.requestTimeout = 0;
   await once(desk.listen(0, "127.0.0.1"), "listening");
   project.provide("sharedServers", `http://127.0.0.1:${(desk.address() as AddressInfo).port}`);
 }
