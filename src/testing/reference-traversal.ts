@@ -136,7 +136,12 @@ export function nodeOf(graph: PlainGraph, type: number, id: string): PlainNode |
   return graph.nodes.find((node) => node.type === type && node.id === id);
 }
 
-export function nodeAnswer(model: GraphModel, graph: PlainGraph, { type, id }: Place, select: readonly number[]): NodeAnswer {
+export function nodeAnswer(
+  model: GraphModel,
+  graph: PlainGraph,
+  { type, id }: Place,
+  select: readonly number[],
+): NodeAnswer {
   const { name, properties } = model.nodes[type]!;
   const node = nodeOf(graph, type, id);
   return {
