@@ -7,12 +7,13 @@ import {
   findCoordinatorV4,
   listOffsetsV7,
   metadataV12,
+  NetworkError,
   ProtocolError,
 } from "@platformatic/kafka";
 import type { Clock, Timers } from "../../core/clock.ts";
 import { RdgError } from "../../core/errors.ts";
 import type { Random } from "../../core/random.ts";
-import { isTransient, kafkaFailed, logClosed } from "./failures.ts";
+import { isPreviousTransaction, isTransient, kafkaFailed, logClosed } from "./failures.ts";
 import type { KafkaConnection, KafkaLogSettings } from "./settings.ts";
 
 export interface ClusterOptions {
@@ -47,7 +48,8 @@ const kinds: Readonly<
   written: { timestamp: -1n, replica: -2, isolation: 0 },
 };
 
-const backOffMs = { first: 20, most: 1_000 };
+/** The markers of a transaction are written within milliseconds of its end. */
+const backOffMs = { first: 20, most: 1_000, previousTransaction: 4 };
 const transactionalKey = 1;
 
 export class KafkaCluster {
@@ -101,7 +103,7 @@ export class KafkaCluster {
   /** @throws RdgError unavailable, unauthorized and others of failures.ts; the signal's reason */
   async retrying<T>(doing: string, place: string, run: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const until = this.clock.monotonicMs() + this.settings.retryForMs;
-    for (let delayMs = backOffMs.first; ; delayMs = Math.min(2 * delayMs, backOffMs.most)) {
+    for (let delayMs = backOffMs.first; ;) {
       if (this.#closed) throw logClosed();
       try {
         return await run();
@@ -109,9 +111,14 @@ export class KafkaCluster {
         if (this.#closed) throw logClosed();
         signal?.throwIfAborted();
         if (!isTransient(error) || this.clock.monotonicMs() >= until) throw kafkaFailed(error, doing, place);
+        if (isPreviousTransaction(error)) {
+          await this.timers.sleep(backOffMs.previousTransaction, signal);
+          continue;
+        }
         this.forget();
       }
       await this.timers.sleep(delayMs / 2 + this.#random.below(delayMs), signal);
+      delayMs = Math.min(2 * delayMs, backOffMs.most);
     }
   }
 
@@ -134,7 +141,7 @@ export class KafkaCluster {
     if (this.#metadata === undefined) await this.#refresh([]);
     const address = this.#brokers.get(broker);
     if (address === undefined) throw new ProtocolError("BROKER_NOT_AVAILABLE");
-    return await pool.get(address);
+    return await this.#inTime(pool.get(address));
   }
 
   async controller(): Promise<Connection> {
@@ -215,7 +222,16 @@ export class KafkaCluster {
 
   async #any(): Promise<Connection> {
     const brokers = [...this.#brokers.values(), ...this.#bootstrap];
-    return await this.control.getFirstAvailable(brokers);
+    return await this.#inTime(this.control.getFirstAvailable(brokers));
+  }
+
+  /** A connection that failed in the moment before it was asked for never tells so. */
+  #inTime(connection: Promise<Connection>): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      const giveUp = (): void => reject(new NetworkError("The broker does not answer."));
+      const cancel = this.timers.after(this.settings.connectTimeoutMs, giveUp);
+      connection.then(resolve, reject).finally(cancel);
+    });
   }
 }
 

@@ -74,6 +74,9 @@ export function isTransient(error: unknown): boolean {
     : names.every((name) => transient.has(name));
 }
 
+/** The coordinator still ends the transaction before: nothing moved, it is only too early. */
+export const isPreviousTransaction = (error: unknown): boolean => errorNames(error).includes("CONCURRENT_TRANSACTIONS");
+
 function isUnauthenticated(error: unknown): boolean {
   if (errorNames(error).some((name) => unauthenticated.has(name))) return true;
   if (!(error instanceof Error)) return false;

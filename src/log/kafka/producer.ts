@@ -73,6 +73,9 @@ function refuse(
     return invalid("unknown_partition", `${name} has partitions 0 to ${partitions - 1}, not ${partition}.`);
   }
   if (batch.count < 1) return invalid("empty_batch", "A batch holds at least one record.");
+  if (!holds(batch.values, batch.count) || (batch.keys !== undefined && !holds(batch.keys, batch.count))) {
+    return invalid("bad_batch", "The batch's columns do not hold as many records as it says.");
+  }
   if (form === "compacted" && batch.keys === undefined) {
     return invalid("key_missing", `Records of ${name} have a key.`, "The latest record of each key is kept.");
   }
@@ -82,3 +85,6 @@ function refuse(
   }
   return undefined;
 }
+
+const holds = ({ bytes, starts }: RecordBatch["values"], count: number): boolean =>
+  starts.length > count && starts[count]! <= bytes.length;

@@ -135,9 +135,10 @@ export class StoredBatches {
     }
     const name = `${this.#place.topic}/${this.#place.partition}`;
     await scan(this.#cluster, this.#place, { from: this.#known, to: end!, committedOnly: true }, (head) => {
-      for (const [index, bytes] of decodeRecords(head, name, { tagsOnly: true }).tags) {
+      const { tags, deltas } = decodeRecords(head, name, { tagsOnly: true });
+      for (const [index, bytes] of tags) {
         const tag = decodeTag(bytes);
-        if (tag !== undefined) this.#store(tag, head.baseOffset + index, head.timestampMs);
+        if (tag !== undefined) this.#store(tag, head.baseOffset + deltas[index]!, head.timestampMs);
       }
     });
     this.#known = Math.max(this.#known, end!);
