@@ -49,7 +49,8 @@ test("every event is counted once, whenever the server is killed meanwhile", { t
   }
   async function restart(): Promise<void> {
     await dev!.stop("SIGKILL");
-    dev = await Dev.start(["--port", port], { cwd: project });
+    // The port behind it may be somebody else's by now.
+    dev = await Dev.start(["--port", port, "--grpc-port", "off"], { cwd: project });
   }
   expect(await producer.sendAll(views())).toEqual({ accepted: users.length * perUser });
   const { positions } = await producer.send({ userId: "ada", pageId: "docs", at });
