@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { addAuditCommand } from "./audit.ts";
 import { addClientCommand } from "./client.ts";
-import { addCommonCommand } from "./common.ts";
+import { addCommonCommand } from "./common-neighbours.ts";
 import { addConfigCommand } from "./config.ts";
 import { addCountCommand } from "./count.ts";
 import { addDevCommand } from "./dev.ts";
