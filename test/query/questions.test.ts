@@ -245,6 +245,37 @@ describe("a shortest path", () => {
   });
 });
 
+test("a node that only edges show is not said to be missing before they were looked at", async () => {
+  const asked: Asked = {
+    model: {
+      format: 1,
+      name: "shown",
+      events: [],
+      sideInputs: [],
+      nodes: [{ name: "n", properties: [] }],
+      edges: [{ name: "e", from: "n", to: "n", properties: [] }],
+      jobs: [],
+      skewMaxMs: 0,
+      latenessMs: 0,
+      tombstoneGraceMs: 0,
+    },
+    updates: [1, 2, 3].map((i): Update => {
+      const edge = { kind: "edge", type: "e", from: "0", to: `${i}`, timeMs: nowMs - 10 * i } as const;
+      return { ...edge, operation: "upsert", properties: {} };
+    }),
+    request: { from: { type: "n", id: "0" }, to: { type: "n", id: "0" } },
+  };
+  const { questions } = await open(asked, { edge: false, node: false, exactDegrees: false });
+  // The oldest of its edges.
+  const where = { edge: { lastSeen: { lt: new Date(nowMs - 25).toISOString() } } };
+  expect(await questions.shortestPath({ ...asked.request, where }, context)).toMatchObject({ found: true, length: 0 });
+  expect(await questions.shortestPath({ ...asked.request, where, budget: { scanned: 1 } }, context)).toMatchObject({
+    found: false,
+    complete: false,
+    truncated: { cause: "scan" },
+  });
+});
+
 /** Long, thin graphs of one type, where a limit hides what matters. */
 const thinGraphs = fc
   .record({

@@ -147,15 +147,28 @@ async function findItself(
   const selected = select.node[from.type]!;
   const rows = await reader.nodes({ type: from.type, references, select: selected }, signal);
   let exists = rows.visible[0] === 1;
+  let allSeen = true;
   for (const branch of branches) {
     if (exists || branch.near !== from.type) continue;
-    for await (const { count } of lookAt(looking, lookAlong(branch), references, { order: "latest", scanMax: 100 })) {
+    let isSeen = false;
+    for await (const { count, end } of lookAt(looking, lookAlong(branch), references, {
+      order: "latest",
+      scanMax: 100,
+    })) {
       exists ||= count > 0;
+      isSeen = end === "complete";
     }
+    allSeen &&= isSeen;
   }
+  if (!exists && !allSeen) return { found: false, complete: false, truncated: unseen(looking) };
   if (!exists) return { found: false, complete: true };
   const nodes = [nodeAnswer(model, from.type, from.id, rows, 0, selected)];
   return { found: true, length: 0, path: { nodes, edges: [] }, complete: true };
+}
+
+function unseen({ spending }: Looking): QuestionTruncation {
+  const cause = spending.exhausted === "deadline" ? "deadline" : "scan";
+  return { cause, reason: "The node was never upserted, and not all edges that would show it were looked at." };
 }
 
 /** A way on from a node of a shortest path. */
