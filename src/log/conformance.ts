@@ -214,14 +214,19 @@ export function logConformance(name: string, make: () => Promise<LogUnderTest>):
           }
           return found;
         });
+        const reachedAll = Promise.withResolvers<void>();
         const endless = (async () => {
           let count = 0;
-          for await (const frame of log.read({ topics: [hits.name], signal: stop.signal })) count += frame.count;
+          for await (const frame of log.read({ topics: [hits.name], signal: stop.signal })) {
+            count += frame.count;
+            if (count === 3) reachedAll.resolve();
+          }
           return count;
         })();
         await producer.append(hits.name, 0, batchOf(["new"]));
         await producer.append(hits.name, 1, batchOf(["other"]));
         for (const found of await Promise.all(readers)) expect(found.sort()).toEqual(["new", "old", "other"]);
+        await reachedAll.promise;
         stop.abort();
         expect(await endless).toBe(3);
       });
