@@ -1,9 +1,10 @@
 // The composition root: puts the embedded product together from its parts, and takes it apart again in the right order.
 import { withDataStore } from "./compose/data-store.ts";
+import { openScratch } from "./compose/embedded-store.ts";
 import { createLogger } from "./compose/logger.ts";
 import { openPipeline, type PipelineParts } from "./compose/pipeline.ts";
 import { openRemotePipeline } from "./compose/remote-pipeline.ts";
-import { openScratch, openServing, type Serving } from "./compose/serving.ts";
+import { openServing, type Serving } from "./compose/serving.ts";
 import type { EmbeddedSettings } from "./compose/settings.ts";
 import { systemClock, systemTimers } from "./core/clock.ts";
 import { RdgError } from "./core/errors.ts";

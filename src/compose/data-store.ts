@@ -3,9 +3,9 @@ import { systemClock, systemTimers } from "../core/clock.ts";
 import type { Graph } from "../index.ts";
 import type { EmbeddedStore } from "../store/embedded/store.ts";
 import { StoreFeeder } from "../store/store-feeder.ts";
+import { openDataStore } from "./embedded-store.ts";
 import { createLogger } from "./logger.ts";
 import { type Pipeline, type PipelineOptions, openPipeline } from "./pipeline.ts";
-import { openDataStore } from "./serving.ts";
 import type { EmbeddedSettings } from "./settings.ts";
 import { typeTopicsOf } from "./topics.ts";
 

@@ -1,26 +1,19 @@
 // The half of RDG that takes events in and turns them into updates: log, registry, gateway and jobs, wired together.
 import { join } from "node:path";
 import type { Clock, Timers } from "../core/clock.ts";
-import { describeError } from "../core/errors.ts";
-import { parseDuration } from "../core/units.ts";
 import { createGateway } from "../gateway/gateway.ts";
 import type { Gateway } from "../gateway/port.ts";
 import type { Graph } from "../index.ts";
-import { compileJob } from "../jobs/plan/compiler.ts";
-import { compileMapJob } from "../jobs/plan/map-job.ts";
 import { Backlog } from "../jobs/runner/backlog.ts";
 import { inFlightMax } from "../jobs/runner/job-attempt.ts";
-import { JobRunner } from "../jobs/runner/job-runner.ts";
-import { openSideInputs, type SideInputs } from "../jobs/runner/side-inputs.ts";
 import { openEmbeddedLog, type EmbeddedLog } from "../log/embedded/log.ts";
 import type { LogReader } from "../log/port.ts";
-import { modelSchemas } from "../model/avro/schemas.ts";
-import type { GraphModel, JobModel } from "../model/definition.ts";
+import type { GraphModel } from "../model/definition.ts";
 import { openEmbeddedRegistry } from "../schemas/embedded/registry.ts";
-import type { RegisteredSchema, SchemaRegistry } from "../schemas/port.ts";
-import { conversionsTo } from "./conversions.ts";
+import type { SchemaRegistry } from "../schemas/port.ts";
 import { makeDataFolder } from "./data-folder.ts";
 import { alignWithFolder } from "./definition-file.ts";
+import { openJobRunners } from "./job-runners.ts";
 import type { Logger } from "./logger.ts";
 import { PipelineControl } from "./pipeline-control.ts";
 import type { EmbeddedSettings } from "./settings.ts";
@@ -90,8 +83,6 @@ export async function assemblePipeline(
 ): Promise<Pipeline> {
   const { graph, settings, clock, timers } = options;
   const { model } = graph;
-  const schemas: Schemas = new Map();
-  for (const { subject, schema } of modelSchemas(model)) schemas.set(subject, await registry.register(subject, schema));
   const gateway = await createGateway({
     model,
     log,
@@ -100,16 +91,7 @@ export async function assemblePipeline(
     settings: { bodyBytesMax: settings["gateway.body"], inFlightBytesMax: settings["gateway.inFlight"] },
   });
   const backlog = new Backlog(backlogMax, model.jobs.length * inFlightMax);
-  const runners: JobRunner[] = [];
-  const sideInputs = openSideInputs({
-    model,
-    log,
-    timers,
-    schemaIds: new Map(model.sideInputs.map(({ name }) => [name, schemas.get(`inputs.${name}-value`)!.id])),
-    conversions: ({ name, fields }) => conversionsTo(registry, fields, schemas.get(`inputs.${name}-value`)!.schema),
-    oldestNeededMs: () => Math.min(...runners.map((runner) => runner.oldestNeededMs)),
-  });
-  for (const job of model.jobs) runners.push(runnerOf(job, options, { log, registry, schemas, sideInputs, backlog }));
+  const { runners, sideInputs } = await openJobRunners({ ...options, log, registry, downstream: backlog });
   const control = new PipelineControl({ log, gateway, runners, sideInputs, backlog, settings, timers });
   return {
     model,
@@ -128,40 +110,4 @@ export async function assemblePipeline(
       await log.close();
     },
   };
-}
-
-type Schemas = Map<string, RegisteredSchema>;
-
-interface RunnerParts {
-  readonly log: EmbeddedLog;
-  readonly registry: SchemaRegistry;
-  readonly schemas: Schemas;
-  readonly sideInputs: SideInputs;
-  readonly backlog: Backlog;
-}
-
-function runnerOf(defined: JobModel, options: PipelineOptions, parts: RunnerParts): JobRunner {
-  const { graph, settings, clock, timers, logger } = options;
-  const window = settings["jobs.window"];
-  const windowMs = window === "" ? defined.settings.windowMs : parseDuration(window, "jobs.window");
-  const job = { ...defined, settings: { ...defined.settings, windowMs } };
-  const { model } = graph;
-  const event = model.events.find(({ name }) => name === job.event)!;
-  const own = parts.schemas.get(`events.${event.name}-value`)!;
-  const map = graph.maps.get(event.name);
-  const tables = { side: (input: string) => parts.sideInputs.table(input) };
-  return new JobRunner({
-    log: parts.log,
-    model,
-    event,
-    job,
-    clock,
-    timers,
-    sideInputs: parts.sideInputs,
-    schemaId: own.id,
-    conversion: conversionsTo(parts.registry, event.fields, own.schema),
-    compile: () => (map === undefined ? compileJob(model, job, tables) : compileMapJob(model, job, map, tables)),
-    downstream: parts.backlog,
-    onRetry: (name, error) => logger.warn({ job: name }, `job ${name} tries again: ${describeError(error)}`),
-  });
 }

@@ -1,19 +1,16 @@
 // The half of RDG that answers: store, its feeder, queries and HTTP, wired to a pipeline that may run on another thread.
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Registry } from "prom-client";
 import type { Clock, Timers } from "../core/clock.ts";
 import { RdgError, describeError } from "../core/errors.ts";
 import { secretBytes } from "../core/random.ts";
 import { Slots } from "../core/slots.ts";
-import { systemTurns } from "../core/turns.ts";
 import { scanExport } from "../export/scan-export.ts";
 import { type Graph, version } from "../index.ts";
-import type { GraphModel } from "../model/definition.ts";
 import { formatPosition } from "../model/position.ts";
 import { registerMetrics } from "../observe/metrics.ts";
-import type { Status, Tracer, Verification } from "../observe/port.ts";
+import type { Status, Verification } from "../observe/port.ts";
 import { registerServingMetrics } from "../observe/serving-metrics.ts";
 import { verifyAgainstLog } from "../observe/store-verification.ts";
 import { openTopic } from "../observe/topic-reader.ts";
@@ -24,10 +21,9 @@ import { exportRoutes } from "../serve/export-routes.ts";
 import { registerRegistryRoutes } from "../serve/registry-routes.ts";
 import { createServer } from "../serve/server.ts";
 import { type TopicOperations, topicRoutes } from "../serve/topic-routes.ts";
-import { openEmbeddedStore } from "../store/embedded/open.ts";
-import type { EmbeddedStore } from "../store/embedded/store.ts";
 import { StoreFeeder } from "../store/store-feeder.ts";
 import { type OpenedAccess, openServerAccess, recordDeployment } from "./access.ts";
+import { openDataStore, openScratch } from "./embedded-store.ts";
 import { grpcBeside } from "./grpc.ts";
 import type { Logger } from "./logger.ts";
 import { measure } from "./measures.ts";
@@ -35,8 +31,10 @@ import { connectionsAllowed } from "./open-files.ts";
 import type { PipelineParts } from "./pipeline.ts";
 import { type Phase, readinessOf } from "./readiness.ts";
 import { recordViews } from "./record-views.ts";
+import { openConfiguredTracer, serverSettingsOf } from "./server-parts.ts";
 import { type ServingFigures, servingFigures } from "./serving-figures.ts";
 import type { EmbeddedSettings } from "./settings.ts";
+import { topicStatus } from "./topic-status.ts";
 import { typeTopicsOf } from "./topics.ts";
 import { watchQueries } from "./watched-queries.ts";
 
@@ -120,7 +118,7 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
     );
   const status = async (): Promise<Status> => {
     const { jobs, gateway, log, refusing } = await pipeline.control.status();
-    const topics = await Promise.all((await pipeline.log.topics()).map(({ name }) => topicStatus(pipeline, name)));
+    const topics = await Promise.all((await pipeline.log.topics()).map(({ name }) => topicStatus(pipeline.log, name)));
     const [statistics, applied, [bounds]] = await Promise.all([
       store.statistics(),
       store.applied(),
@@ -191,17 +189,7 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
         exportRoutes(app, { scan: (signal) => scanExport({ model, fingerprint, store, clock }, signal) }, bounds);
       },
     ],
-    settings: {
-      host: settings.host,
-      port: settings.port,
-      eventBytesMax: settings["gateway.body"],
-      bytesInFlightMax: settings["gateway.inFlight"],
-      eventLatencyMs: settings["gateway.latency"],
-      connectionsMax,
-      allowedHosts: listed(settings["serve.hosts"]),
-      corsOrigins: listed(settings["serve.cors"]),
-      plaintext: settings["tls.off"],
-    },
+    settings: serverSettingsOf(settings, connectionsMax),
   });
   const grpc = grpcBeside({ ...shared, tracer, bounds: server.bounds }, settings, connectionsMax);
   const measured = {
@@ -247,84 +235,6 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
         await store.close();
       }
     },
-  };
-}
-
-function listed(text: string): string[] {
-  return text.split(",").flatMap((each) => each.trim() || []);
-}
-
-type StorePorts = Pick<ServingOptions, "clock" | "timers" | "logger">;
-
-/** The store of the data folder. Without an intact checkpoint it is rebuilt, if the log has everything for that. */
-export async function openDataStore(
-  { model, log }: Pick<PipelineParts, "model" | "log">,
-  settings: EmbeddedSettings,
-  ports: StorePorts,
-): Promise<EmbeddedStore> {
-  const [bounds] = await log.bounds(typeTopicsOf(model)[0]!);
-  return openStore(model, settings, join(settings.data, "store"), ports, bounds!.first === 0);
-}
-
-function openStore(
-  model: GraphModel,
-  settings: EmbeddedSettings,
-  folder: string,
-  ports: StorePorts,
-  rebuilds: boolean,
-): Promise<EmbeddedStore> {
-  return openEmbeddedStore({
-    folder,
-    rebuilds,
-    model,
-    clock: ports.clock,
-    timers: ports.timers,
-    turns: systemTurns,
-    notice: (error) => ports.logger.warn(describeError(error)),
-    settings: { memoryMaxBytes: settings["store.memory"], checkpointDebtMaxBytes: settings["store.checkpoint"] },
-  });
-}
-
-/** An empty store in a folder that goes when it is closed. */
-export async function openScratch(
-  model: GraphModel,
-  settings: EmbeddedSettings,
-  ports: StorePorts,
-): Promise<EmbeddedStore> {
-  const folder = await mkdtemp(join(tmpdir(), "rdg-verify-"));
-  const store = await openStore(
-    model,
-    { ...settings, "store.checkpoint": Number.MAX_SAFE_INTEGER },
-    folder,
-    ports,
-    false,
-  );
-  const close = store.close.bind(store);
-  store.close = async () => {
-    await close();
-    await rm(folder, { recursive: true, force: true });
-  };
-  return store;
-}
-
-/** Nothing of OpenTelemetry is loaded where no collector is configured. */
-async function openConfiguredTracer(
-  settings: EmbeddedSettings,
-  graph: string,
-  clock: Clock,
-): Promise<Tracer | undefined> {
-  const endpoint = settings["otel.endpoint"];
-  if (endpoint === "") return undefined;
-  const { openTracer } = await import("../observe/opentelemetry/tracer.ts");
-  return openTracer({ endpoint, ratio: settings["otel.percent"] / 100, graph, version, clock });
-}
-
-async function topicStatus({ log }: PipelineParts, name: string): Promise<Status["topics"][number]> {
-  const bounds = await log.bounds(name);
-  return {
-    name,
-    partitions: bounds.map(({ first, next }) => ({ first, next })),
-    sizeBytes: bounds.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
   };
 }
 

@@ -24,17 +24,19 @@ export interface QueueFill {
   readonly max: number;
 }
 
-/** Everything at one moment. Counts grow from when the process started, those of jobs from when the job first ran. */
+/**
+ * Everything at one moment, of the parts that the process has. Counts grow from when the process started, those of jobs from when the job first ran.
+ */
 export interface Measures {
   readonly ready: boolean;
   /** Whether events are refused now. */
   readonly refusing: boolean;
   readonly queues: readonly QueueFill[];
-  readonly gateway: GatewayMeasures;
+  readonly gateway?: GatewayMeasures;
   readonly jobs: readonly JobStatus[];
   readonly sideInputs: readonly SideInputMeasures[];
-  readonly log: LogMeasures;
-  readonly store: StoreStatistics & { readonly appliedOffset: number; readonly lagTransactions: number };
+  readonly log?: LogMeasures;
+  readonly store?: StoreStatistics & { readonly appliedOffset: number; readonly lagTransactions: number };
   readonly process: { readonly residentBytes: number; readonly cpuSeconds: number; readonly uptimeSeconds: number };
 }
 
@@ -135,7 +137,7 @@ const definitions: readonly Definition[] = [
     help: "Records by what became of them: accepted, or repeated under an idempotency key.",
     labels: ["kind", "name", "partition", "outcome"],
     samples: ({ gateway }) =>
-      gateway.targets.flatMap(({ kind, name, partitions }) =>
+      (gateway?.targets ?? []).flatMap(({ kind, name, partitions }) =>
         partitions.flatMap(({ accepted, repeated }, partition): Sample[] => [
           [kind, name, partition, "accepted", accepted],
           [kind, name, partition, "repeated", repeated],
@@ -148,7 +150,7 @@ const definitions: readonly Definition[] = [
     help: "Bytes of accepted records, as stored.",
     labels: ["kind", "name", "partition"],
     samples: ({ gateway }) =>
-      gateway.targets.flatMap(({ kind, name, partitions }) =>
+      (gateway?.targets ?? []).flatMap(({ kind, name, partitions }) =>
         partitions.map(({ bytes }, partition): Sample => [kind, name, partition, bytes]),
       ),
   },
@@ -158,7 +160,7 @@ const definitions: readonly Definition[] = [
     help: "Records refused with their request, and records quarantined.",
     labels: ["kind", "name", "outcome"],
     samples: ({ gateway }) =>
-      gateway.targets.flatMap(({ kind, name, rejected, quarantined }): Sample[] => [
+      (gateway?.targets ?? []).flatMap(({ kind, name, rejected, quarantined }): Sample[] => [
         [kind, name, "rejected", rejected],
         [kind, name, "quarantined", quarantined],
       ]),
@@ -167,7 +169,7 @@ const definitions: readonly Definition[] = [
     kind: "counter",
     name: "gateway_refused_requests_total",
     help: "Requests that the gateway refused because a bound was reached or it takes nothing.",
-    samples: ({ gateway }) => [[gateway.refusedRequests]],
+    samples: ({ gateway }) => (gateway ? [[gateway.refusedRequests]] : []),
   },
   {
     kind: "counter",
@@ -216,19 +218,19 @@ const definitions: readonly Definition[] = [
     kind: "counter",
     name: "log_syncs_total",
     help: "Syncs (fsync) of the log's files.",
-    samples: ({ log }) => [[log.syncs]],
+    samples: ({ log }) => (log ? [[log.syncs]] : []),
   },
   {
     kind: "counter",
     name: "log_written_bytes_total",
     help: "Bytes written to the log's files.",
-    samples: ({ log }) => [[log.bytesWritten]],
+    samples: ({ log }) => (log ? [[log.bytesWritten]] : []),
   },
   {
     kind: "counter",
     name: "log_written_frames_total",
     help: "Frames (batches of records, transactions) written to the log's files.",
-    samples: ({ log }) => [[log.framesWritten]],
+    samples: ({ log }) => (log ? [[log.framesWritten]] : []),
   },
   ...streamGauge("log_size_bytes", "Size of the files.", ({ sizeBytes }) => sizeBytes),
   ...streamGauge("log_segments", "Segment files.", ({ segments }) => segments),
@@ -244,21 +246,21 @@ const definitions: readonly Definition[] = [
     help: "Nodes and edges held, visible or not.",
     labels: ["kind", "type"],
     samples: ({ store }) => [
-      ...Object.entries(store.nodes).map(([type, count]): Sample => ["node", type, count]),
-      ...Object.entries(store.edges).map(([type, count]): Sample => ["edge", type, count]),
+      ...Object.entries(store?.nodes ?? {}).map(([type, count]): Sample => ["node", type, count]),
+      ...Object.entries(store?.edges ?? {}).map(([type, count]): Sample => ["edge", type, count]),
     ],
   },
   {
     kind: "gauge",
     name: "store_applied_offset",
     help: "Offset of the last transaction that is in the graph; -1 before the first.",
-    samples: ({ store }) => [[store.appliedOffset]],
+    samples: ({ store }) => (store ? [[store.appliedOffset]] : []),
   },
   {
     kind: "gauge",
     name: "store_lag_transactions",
     help: "Transactions in the journal that are not in the graph yet.",
-    samples: ({ store }) => [[store.lagTransactions]],
+    samples: ({ store }) => (store ? [[store.lagTransactions]] : []),
   },
   {
     kind: "gauge",
@@ -282,10 +284,13 @@ const definitions: readonly Definition[] = [
 
 /** Per partition of record topics; the journal has all type topics. */
 function streamGauge(name: string, help: string, valueOf: (stream: StreamMeasures) => number): Definition[] {
-  const samples = ({ log }: Measures): Sample[] => [
-    ...log.partitions.map((stream): Sample => [stream.topic, stream.partition, valueOf(stream)]),
-    ["journal", 0, valueOf(log.journal)],
-  ];
+  const samples = ({ log }: Measures): Sample[] =>
+    log === undefined
+      ? []
+      : [
+          ...log.partitions.map((stream): Sample => [stream.topic, stream.partition, valueOf(stream)]),
+          ["journal", 0, valueOf(log.journal)],
+        ];
   return [{ kind: "gauge", name, help, labels: ["topic", "partition"], samples }];
 }
 

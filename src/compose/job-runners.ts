@@ -1,0 +1,87 @@
+// The jobs of a definition, ready to run over any log: their compiled plans, and the tables of their side inputs.
+import type { Clock, Timers } from "../core/clock.ts";
+import { describeError } from "../core/errors.ts";
+import { parseDuration } from "../core/units.ts";
+import type { Graph } from "../index.ts";
+import { compileJob } from "../jobs/plan/compiler.ts";
+import { compileMapJob } from "../jobs/plan/map-job.ts";
+import type { Downstream } from "../jobs/runner/job-attempt.ts";
+import { JobRunner } from "../jobs/runner/job-runner.ts";
+import { openSideInputs, type SideInputs } from "../jobs/runner/side-inputs.ts";
+import type { Log } from "../log/port.ts";
+import { modelSchemas } from "../model/avro/schemas.ts";
+import type { JobModel } from "../model/definition.ts";
+import type { RegisteredSchema, SchemaRegistry } from "../schemas/port.ts";
+import { conversionsTo } from "./conversions.ts";
+import type { Logger } from "./logger.ts";
+import type { EmbeddedSettings } from "./settings.ts";
+
+export interface JobRunnersOptions {
+  readonly graph: Graph;
+  readonly settings: EmbeddedSettings;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly logger: Logger;
+  /** Has the definition's topics. */
+  readonly log: Log;
+  readonly registry: SchemaRegistry;
+  /** Whoever applies what the jobs publish. */
+  readonly downstream: Downstream;
+}
+
+export interface JobRunners {
+  /** None is started. */
+  readonly runners: readonly JobRunner[];
+  readonly sideInputs: SideInputs;
+}
+
+/** Registers the definition's schemas. */
+export async function openJobRunners(options: JobRunnersOptions): Promise<JobRunners> {
+  const { graph, log, registry, timers } = options;
+  const { model } = graph;
+  const schemas: Schemas = new Map();
+  for (const { subject, schema } of modelSchemas(model)) schemas.set(subject, await registry.register(subject, schema));
+  const runners: JobRunner[] = [];
+  const sideInputs = openSideInputs({
+    model,
+    log,
+    timers,
+    schemaIds: new Map(model.sideInputs.map(({ name }) => [name, schemas.get(`inputs.${name}-value`)!.id])),
+    conversions: ({ name, fields }) => conversionsTo(registry, fields, schemas.get(`inputs.${name}-value`)!.schema),
+    oldestNeededMs: () => Math.min(...runners.map((runner) => runner.oldestNeededMs)),
+  });
+  for (const job of model.jobs) runners.push(runnerOf(job, options, schemas, sideInputs));
+  return { runners, sideInputs };
+}
+
+type Schemas = Map<string, RegisteredSchema>;
+
+function runnerOf(
+  defined: JobModel,
+  { graph, settings, clock, timers, logger, log, registry, downstream }: JobRunnersOptions,
+  schemas: Schemas,
+  sideInputs: SideInputs,
+): JobRunner {
+  const window = settings["jobs.window"];
+  const windowMs = window === "" ? defined.settings.windowMs : parseDuration(window, "jobs.window");
+  const job = { ...defined, settings: { ...defined.settings, windowMs } };
+  const { model } = graph;
+  const event = model.events.find(({ name }) => name === job.event)!;
+  const own = schemas.get(`events.${event.name}-value`)!;
+  const map = graph.maps.get(event.name);
+  const tables = { side: (input: string) => sideInputs.table(input) };
+  return new JobRunner({
+    log,
+    model,
+    event,
+    job,
+    clock,
+    timers,
+    sideInputs,
+    schemaId: own.id,
+    conversion: conversionsTo(registry, event.fields, own.schema),
+    compile: () => (map === undefined ? compileJob(model, job, tables) : compileMapJob(model, job, map, tables)),
+    downstream,
+    onRetry: (name, error) => logger.warn({ job: name }, `job ${name} tries again: ${describeError(error)}`),
+  });
+}
