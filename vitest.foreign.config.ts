@@ -1,4 +1,4 @@
-// Tests that need Python: foreign clients and tools against a real server. Apart from `npm test`, because they fetch packages: `npm run test:foreign`.
+// Tests that need Python and Chromium: foreign clients and tools against a real server. Apart from `npm test`, because they fetch packages: `npm run test:foreign`.
 import { defineConfig } from "vitest/config";
 
 const conditions = ["rdg-source"];
@@ -8,7 +8,7 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     include: ["test/foreign/**/*.test.ts"],
-    globalSetup: ["test/foreign/python-environment.ts"],
+    globalSetup: ["test/foreign/python-environment.ts", "test/foreign/browser/chromium.ts"],
     pool: "forks",
     maxWorkers: 2,
     execArgv: ["--conditions=rdg-source"],
