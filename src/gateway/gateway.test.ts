@@ -516,6 +516,24 @@ test("records are counted by target and partition", async () => {
   expect(orders!.partitions.filter(({ accepted }) => accepted > 0)).toEqual([{ accepted: 3, bytes, repeated: 2 }]);
 });
 
+test("records that belong to no target are counted apart, and every record is in one count", async () => {
+  const stray = { problem: { index: 1, code: "unknown_event", reason: "unknown" }, bytes: Buffer.from("?") };
+  const parts = [{ ...request(`${order("c1")}\n{}`), indexes: [0, 2] }];
+  const sent = { parts, strays: [stray], partial: true, idempotencyKey: "mixed" };
+  expect(await gateway.produceMixed(sent)).toMatchObject({ accepted: 1, rejectedCount: 2, duplicate: false });
+  expect(await gateway.produceMixed(sent)).toMatchObject({ rejectedCount: 2, duplicate: true });
+  const whole = { parts: [{ ...request(order("c1")), indexes: [0] }], strays: [stray], partial: false };
+  await expect(gateway.produceMixed(whole)).rejects.toMatchObject({ problems: [stray.problem], recordCount: 1 });
+  const { strays, targets } = gateway.statistics();
+  expect(strays).toEqual({ rejected: 1, quarantined: 1 });
+  expect(targets[0]).toMatchObject({ rejected: 1, quarantined: 1 });
+  expect(await quarantined()).toHaveLength(2);
+  // Of 3 and 2 records.
+  const accepted = targets.flatMap(({ partitions }) => partitions).reduce((sum, each) => sum + each.accepted, 0);
+  const bad = [strays, ...targets].reduce((sum, each) => sum + each.rejected + each.quarantined, 0);
+  expect(accepted + bad).toBe(5);
+});
+
 describe("side inputs", () => {
   const target = { kind: "input", name: "catalogue" } as const;
 

@@ -15,7 +15,7 @@ import {
   type GatewayRequest,
   type ReadPart,
   problemsOf,
-  refuseBad,
+  refusalOf,
   transcode,
 } from "./read-request.ts";
 import { type Target, type TargetStatistics, createTargets, topicOf } from "./target.ts";
@@ -67,6 +67,8 @@ export interface GatewayStatistics {
   readonly inFlightBytesMax: number;
   /** Requests refused because a bound was reached, or while unavailable. */
   readonly refusedRequests: number;
+  /** Records that belong to no target, such as CloudEvents of an unknown type: refused with their request, and quarantined. */
+  readonly strays: { readonly rejected: number; readonly quarantined: number };
   readonly targets: readonly TargetStatistics[];
 }
 
@@ -90,6 +92,7 @@ class LogGateway implements ControlledGateway {
   #inFlightBytes = 0;
   #inFlightRequests = 0;
   #refusedRequests = 0;
+  readonly #strays = { rejected: 0, quarantined: 0 };
   #closed: Promise<void> | undefined;
   #idle: (() => void) | undefined;
 
@@ -153,6 +156,7 @@ class LogGateway implements ControlledGateway {
       inFlightBytes: this.#inFlightBytes,
       inFlightBytesMax: this.#settings.inFlightBytesMax,
       refusedRequests: this.#refusedRequests,
+      strays: { ...this.#strays },
       targets: [...this.#targets.values()].map((target) => target.statistics()),
     };
   }
@@ -218,7 +222,8 @@ class LogGateway implements ControlledGateway {
       readers.push(format === "avro" ? await readAvro(target, body) : undefined);
     }
     const read = parts.map((part, i) => transcode(part, nowMs + this.#skewMaxMs, readers[i]));
-    if (!partial) refuseBad(read);
+    const refusal = partial ? undefined : refusalOf(read, strays, this.#strays);
+    if (refusal !== undefined) throw refusal;
     const appends = read.flatMap(({ target, batches }) =>
       batches.map(([partition, batch]) => this.#appendPartition(target, partition, batch, idempotencyKey)),
     );
@@ -226,7 +231,7 @@ class LogGateway implements ControlledGateway {
       ...read.flatMap(({ target, body, findings }) => quarantineRecords(target, body, findings.records, nowMs)),
       ...strays.map(({ problem, bytes }) => quarantineRecord(problem, bytes, nowMs)),
     ];
-    if (bad.length > 0) appends.push(this.#quarantine(read, quarantineBatch(bad), idempotencyKey));
+    if (bad.length > 0) appends.push(this.#quarantine(read, strays.length, quarantineBatch(bad), idempotencyKey));
     const stored = await settled(appends);
     return {
       accepted: stored.reduce((sum, { accepted }) => sum + accepted, 0),
@@ -252,9 +257,17 @@ class LogGateway implements ControlledGateway {
     return { accepted, position: formatPosition(last), duplicate };
   }
 
-  async #quarantine(read: readonly ReadPart[], batch: RecordBatch, key: string | undefined): Promise<Stored> {
+  async #quarantine(
+    read: readonly ReadPart[],
+    strays: number,
+    batch: RecordBatch,
+    key: string | undefined,
+  ): Promise<Stored> {
     const { duplicate } = await this.#producer.append(quarantineTopic, 0, withKey(batch, key));
-    if (!duplicate) for (const { target, findings } of read) target.quarantined += findings.records.length;
+    if (!duplicate) {
+      for (const { target, findings } of read) target.quarantined += findings.records.length;
+      this.#strays.quarantined += strays;
+    }
     return { accepted: 0, position: undefined, duplicate };
   }
 

@@ -28,7 +28,7 @@ export interface ProduceRequest {
 export interface MixedRequest {
   /** Of one target each. */
   readonly parts: readonly MixedPart[];
-  /** With `partial`: records that belong to no target, or that could not be read; they are quarantined as they are. */
+  /** Records that belong to no target, or that could not be read: bad records as others are, quarantined as they come here. */
   readonly strays: readonly Stray[];
   readonly partial: boolean;
   readonly idempotencyKey?: string;

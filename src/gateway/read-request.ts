@@ -45,13 +45,18 @@ export function transcode(
   }
 }
 
-/** @throws BadRecords with the problems of all parts; nothing of the request is stored then */
-export function refuseBad(read: readonly ReadPart[]): void {
-  const problemCount = read.reduce((sum, { findings }) => sum + findings.problemCount, 0);
-  if (problemCount === 0) return;
+/** What a request that is not partial fails with, counted: nothing of it is stored. Undefined where all of its records are good. */
+export function refusalOf(
+  read: readonly ReadPart[],
+  strays: readonly Stray[],
+  strayCounts: { rejected: number },
+): BadRecords | undefined {
+  const problemCount = read.reduce((sum, { findings }) => sum + findings.problemCount, strays.length);
+  if (problemCount === 0) return undefined;
   for (const { target, count } of read) target.rejected += count;
-  const recordCount = read.reduce((sum, { findings }) => sum + findings.records.length, 0);
-  throw new BadRecords(problemsOf(read, []), problemCount, recordCount);
+  strayCounts.rejected += strays.length;
+  const recordCount = read.reduce((sum, { findings }) => sum + findings.records.length, strays.length);
+  return new BadRecords(problemsOf(read, strays), problemCount, recordCount);
 }
 
 /** The first of all, by the records' numbers in the request. */

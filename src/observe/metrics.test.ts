@@ -14,6 +14,7 @@ const measures: Measures = {
   ],
   gateway: {
     refusedRequests: 4,
+    strays: { rejected: 6, quarantined: 5 },
     targets: [
       {
         kind: "event",

@@ -42,6 +42,8 @@ export interface Measures {
 
 interface GatewayMeasures {
   readonly refusedRequests: number;
+  /** Bad records that belong to no target. */
+  readonly strays: { readonly rejected: number; readonly quarantined: number };
   readonly targets: readonly {
     readonly kind: string;
     readonly name: string;
@@ -157,13 +159,15 @@ const definitions: readonly Definition[] = [
   {
     kind: "counter",
     name: "gateway_bad_records_total",
-    help: "Records refused with their request, and records quarantined.",
+    help: "Records refused with their request, and records quarantined; of kind unknown where they belong to no event or side input.",
     labels: ["kind", "name", "outcome"],
     samples: ({ gateway }) =>
-      (gateway?.targets ?? []).flatMap(({ kind, name, rejected, quarantined }): Sample[] => [
-        [kind, name, "rejected", rejected],
-        [kind, name, "quarantined", quarantined],
-      ]),
+      (gateway ? [...gateway.targets, { kind: "unknown", name: "", ...gateway.strays }] : []).flatMap(
+        ({ kind, name, rejected, quarantined }): Sample[] => [
+          [kind, name, "rejected", rejected],
+          [kind, name, "quarantined", quarantined],
+        ],
+      ),
   },
   {
     kind: "counter",

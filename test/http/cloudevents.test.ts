@@ -70,6 +70,14 @@ function sendMessage({ headers, body }: Message): Promise<Answer> {
   return send(headers as Record<string, string>, body as string);
 }
 
+/** CloudEvents that belong to no event, so far. */
+async function unknownEvents(): Promise<Record<string, number>> {
+  const lines = (await (await fetch(`${rdg.url}/metrics`)).text()).matchAll(
+    /^rdg_gateway_bad_records_total\{kind="unknown",name="",outcome="(\w+)"\} (\d+)$/gm,
+  );
+  return Object.fromEntries([...lines].map(([, outcome, count]) => [outcome, Number(count)]));
+}
+
 async function records(topic: string): Promise<readonly { readonly value: Record<string, unknown> }[]> {
   const answer = await fetch(`${rdg.url}/v1/topics/${topic}/records?from=start`);
   const lines = (await answer.text()).split("\n").filter((line) => line !== "");
@@ -185,6 +193,17 @@ describe("what cannot be an event", () => {
       if (code !== "unknown_field" && code !== "not_finite") expect(JSON.parse(bytes)).toEqual(JSON.parse(body));
     });
   }
+
+  test("counts in the metrics as of no event, refused and quarantined", async () => {
+    const { rejected, quarantined } = await unknownEvents();
+    const events = [
+      { ...base, type: "nothing", id: "m0", time },
+      { ...base, id: "m1", time, data: { who: "counted" } },
+    ];
+    await send(batched, JSON.stringify(events));
+    await send(batched, JSON.stringify(events), "?partial=true");
+    expect(await unknownEvents()).toEqual({ rejected: rejected! + 1, quarantined: quarantined! + 1 });
+  });
 
   test("takes its whole batch with it, of whatever events that is", async () => {
     const events = [

@@ -1,7 +1,7 @@
 // POST /v1/cloudevents: CloudEvents 1.0 in binary, structured and batched mode. They become records of events and go the way of all events.
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { RdgError } from "../../core/errors.ts";
-import { BadRecords, type MixedPart, type MixedRequest, type Stray, problemsListedMax } from "../../gateway/port.ts";
+import type { MixedPart, MixedRequest, Stray } from "../../gateway/port.ts";
 import { principalOf } from "../auth/guard.ts";
 import { mayProduce } from "../auth/port.ts";
 import { declaredBytes, takeBodies } from "../bodies.ts";
@@ -86,7 +86,7 @@ function eventsOf({ headers, raw }: FastifyRequest, body: Uint8Array): readonly 
   });
 }
 
-/** @throws BadRecords unless `partial`, when an event cannot be mapped */
+/** Events that cannot be mapped are strays. @throws RdgError unauthorized, `scope_missing` */
 function mixedOf(
   events: readonly CloudEvent[],
   mapping: EventMapping,
@@ -122,9 +122,5 @@ function mixedOf(
       hint: `It needs the scope produce:${name}.`,
     });
   });
-  if (strays.length > 0 && !wanted.partial) {
-    const problems = strays.slice(0, problemsListedMax).map(({ problem }) => problem);
-    throw new BadRecords(problems, strays.length, strays.length);
-  }
   return { parts, strays, ...wanted };
 }
