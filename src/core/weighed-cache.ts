@@ -103,6 +103,10 @@ export class WeighedCache<V> {
     return true;
   }
 
+  clear(): void {
+    for (const entry of this.#entries.values()) this.#remove(entry);
+  }
+
   #remove(entry: Entry<V>): void {
     entry.list.remove(entry);
     this.#entries.delete(entry.key);

@@ -80,6 +80,8 @@ export function issue(wishes: CertificateWishes): Authority {
   );
   const signature = sign("sha256", signed, issuer?.privateKey ?? privateKey);
   const der = sequence(signed, ecdsaWithSha256, bits(signature));
-  const cert = `-----BEGIN CERTIFICATE-----\n${der.toString("base64").replaceAll(/.{64}/g, "$&\n")}\n-----END CERTIFICATE-----\n`;
+  // No empty line, also where the last one is full: OpenSSL takes none.
+  const lines = der.toString("base64").replaceAll(/.{64}(?=.)/g, "$&\n");
+  const cert = `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
   return { cert, key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(), subject, privateKey };
 }
