@@ -1,6 +1,6 @@
 // `rdg config`: prints every setting with its value and where the value came from.
 import type { Command } from "commander";
-import { embeddedSettings } from "../compose/settings.ts";
+import { clusterSettings } from "../compose/cluster/settings.ts";
 import type { Setting } from "../core/settings.ts";
 import { formatDuration, formatSize } from "../core/units.ts";
 import { print, printJson } from "./output.ts";
@@ -12,13 +12,13 @@ export function addConfigCommand(program: Command): void {
     .description("print the settings and where each value came from")
     .option("--json", "print as JSON")
     .addHelpText("after", "\nExample:\n  $ RDG_STORE_MEMORY=2GB rdg config");
-  addSettingFlags(command).action(async (options: Record<string, unknown>) => {
+  addSettingFlags(command, clusterSettings).action(async (options: Record<string, unknown>) => {
     const { values, origins } = await settingsOf(options);
-    const rows = Object.entries(embeddedSettings).map(([name, setting]) => ({
+    const rows = Object.entries<Setting>(clusterSettings).map(([name, setting]) => ({
       name,
-      value: values[name as keyof typeof values],
+      value: shown(values[name as keyof typeof values], setting),
       origin: origins[name]!,
-      setting: setting as Setting,
+      setting,
     }));
     if (options["json"] === true) {
       return printJson(Object.fromEntries(rows.map(({ name, value, origin }) => [name, { value, origin }])));
@@ -30,6 +30,11 @@ export function addConfigCommand(program: Command): void {
       );
     }
   });
+}
+
+/** Of a secret is told whether there is one. */
+function shown<T>(value: T, setting: Setting): T | "(set)" {
+  return setting.secret === true && value !== "" ? "(set)" : value;
 }
 
 function written(value: string | number | boolean, setting: Setting): string {

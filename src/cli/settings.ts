@@ -3,28 +3,30 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
+import { clusterSettings } from "../compose/cluster/settings.ts";
 import { embeddedSettings } from "../compose/settings.ts";
 import { RdgError } from "../core/errors.ts";
-import { flagOf, resolveSettings, type ResolvedSettings } from "../core/settings.ts";
+import { flagOf, resolveSettings, type ResolvedSettings, type SettingList } from "../core/settings.ts";
 
 const fileNames = ["rdg.config.ts", "rdg.config.js", "rdg.config.mjs"];
 
-/** Adds a flag per setting, such as `--store-memory 2GB`. */
-export function addSettingFlags(command: Command): Command {
-  for (const [name, setting] of Object.entries(embeddedSettings)) {
+/** Adds a flag per setting, such as `--store-memory 2GB`; secrets have none: flags can be read by everybody on the machine. */
+export function addSettingFlags(command: Command, list: SettingList = embeddedSettings): Command {
+  for (const [name, setting] of Object.entries(list)) {
+    if (setting.secret === true) continue;
     command.option(`${flagOf(name)} <${setting.kind}>`, setting.description);
   }
   return command.option("--config <file>", `settings file (default: ${fileNames[0]} where it exists)`);
 }
 
-/** @throws RdgError invalid, naming where the bad value came from */
+/** One file serves all commands: each takes of it what it needs. @throws RdgError invalid, naming where the bad value came from */
 export async function settingsOf(
   options: Readonly<Record<string, unknown>>,
-): Promise<ResolvedSettings<typeof embeddedSettings>> {
+): Promise<ResolvedSettings<typeof clusterSettings>> {
   const flags: Record<string, unknown> = {};
-  for (const name of Object.keys(embeddedSettings)) flags[name] = options[optionKey(name)];
+  for (const name of Object.keys(clusterSettings)) flags[name] = options[optionKey(name)];
   const file = await readSettingsFile(options["config"]);
-  return resolveSettings(embeddedSettings, {
+  return resolveSettings(clusterSettings, {
     environment: process.env,
     flags,
     ...(file === undefined ? {} : { file }),

@@ -1,7 +1,7 @@
 // `rdg status`: what a running RDG has received, made of it and still has to do.
 import type { Command } from "commander";
 import { formatSize } from "../core/units.ts";
-import type { Status } from "../observe/port.ts";
+import type { ProcessStatus, Status } from "../observe/port.ts";
 import { type ServerOptions, addServerOptions, requestJson } from "./connection.ts";
 import { print, printJson } from "./output.ts";
 
@@ -11,14 +11,15 @@ export function addStatusCommand(program: Command): void {
     .option("--json", "print as JSON")
     .addHelpText("after", "\nExample:\n  $ rdg status --json")
     .action(async (options: ServerOptions & { json?: boolean }) => {
-      const status = await requestJson<Status>(options, "/v1/status");
+      const status = await requestJson<Status | ProcessStatus>(options, "/v1/status");
       if (options.json === true) printJson(status);
       else print(written(status));
     });
 }
 
-function written(status: Status): string {
+function written(status: Status | ProcessStatus): string {
   const lines = [`graph ${status.graph} (${status.fingerprint.slice(0, 12)}), ${status.ready ? "ready" : "not ready"}`];
+  if ("roles" in status) lines.push(`roles ${status.roles.join(", ")}`);
   if (status.grpc !== undefined) lines.push(`gRPC at ${status.grpc}`);
   if (status.refusing !== undefined) lines.push(`refusing events: ${status.refusing}`);
   lines.push("", "topics");
@@ -36,12 +37,17 @@ function written(status: Status): string {
     lines.push(`    ${counters.join("  ")}`);
     if (job.cause !== undefined) lines.push(`    ${job.cause}`);
   }
-  lines.push("", "store");
-  for (const [name, count] of Object.entries(status.store.nodes)) lines.push(`  node ${name}  ${count}`);
-  for (const [name, count] of Object.entries(status.store.edges)) lines.push(`  edge ${name}  ${count}`);
-  lines.push(`  memory ${formatSize(status.store.memoryBytes)} of ${formatSize(status.store.memoryMaxBytes)}`);
-  lines.push(`  behind the journal by ${status.store.lagTransactions} transactions`);
+  if (status.store !== undefined) lines.push("", "store", ...storeLines(status.store));
   return lines.join("\n");
+}
+
+function storeLines(store: Status["store"]): string[] {
+  return [
+    ...Object.entries(store.nodes).map(([name, count]) => `  node ${name}  ${count}`),
+    ...Object.entries(store.edges).map(([name, count]) => `  edge ${name}  ${count}`),
+    `  memory ${formatSize(store.memoryBytes)} of ${formatSize(store.memoryMaxBytes)}`,
+    `  behind the journal by ${store.lagTransactions} transactions`,
+  ];
 }
 
 function aligned(rows: readonly (readonly string[])[]): string[] {

@@ -68,7 +68,7 @@ export async function measure(parts: MeasuredParts): Promise<Measures> {
   };
 }
 
-function httpQueues({ bounds }: HttpServer, connections: number): QueueFill[] {
+export function httpQueues({ bounds }: HttpServer, connections: number): QueueFill[] {
   const {
     eventBodies,
     otherBodies,
@@ -117,19 +117,35 @@ function pipelineQueues(
   { gateway, jobs, sideInputs, log, backlog, lag }: PipelineStatus,
   settings: EmbeddedSettings,
 ): QueueFill[] {
-  const sideBytes = sideInputs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  return [
+    ...gatewayQueues(gateway),
+    { queue: "jobs_lag", unit: "bytes", fill: lag.bytes, max: lag.bytesMax },
+    { queue: "jobs_backlog", unit: "transactions", fill: backlog.transactions, max: backlog.transactionsMax },
+    ...jobQueues(jobs, sideInputs, settings),
+    ...logQueues(log),
+  ];
+}
+
+export function gatewayQueues(gateway: PipelineStatus["gateway"]): QueueFill[] {
   return [
     { queue: "gateway", unit: "requests", fill: gateway.inFlightRequests, max: gateway.inFlightRequestsMax },
     { queue: "gateway", unit: "bytes", fill: gateway.inFlightBytes, max: gateway.inFlightBytesMax },
-    { queue: "jobs_lag", unit: "bytes", fill: lag.bytes, max: lag.bytesMax },
-    { queue: "jobs_backlog", unit: "transactions", fill: backlog.transactions, max: backlog.transactionsMax },
+  ];
+}
+
+export function jobQueues(
+  jobs: PipelineStatus["jobs"],
+  sideInputs: PipelineStatus["sideInputs"],
+  settings: EmbeddedSettings,
+): QueueFill[] {
+  const sideBytes = sideInputs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  return [
     { queue: "side_inputs", unit: "bytes", fill: sideBytes, max: settings["inputs.memory"] },
     ...jobs.flatMap(({ event: of, window, dedup }): QueueFill[] => [
       { queue: "job_window", of, unit: "elements", fill: window.keys, max: window.keysMax },
       { queue: "job_window", of, unit: "bytes", fill: window.bytes, max: window.bytesMax },
       ...(dedup ? [{ queue: "job_dedup", of, unit: "ids", fill: dedup.count, max: dedup.countMax } as const] : []),
     ]),
-    ...logQueues(log),
   ];
 }
 

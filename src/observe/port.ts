@@ -26,6 +26,10 @@ export interface Status {
   readonly log: unknown;
 }
 
+/** The status of one process of a cluster: of the parts that its roles have. */
+export type ProcessStatus = Omit<Status, "store" | "gateway" | "log"> &
+  Partial<Pick<Status, "store" | "gateway">> & { readonly roles: readonly string[] };
+
 export interface TopicStatus {
   readonly name: string;
   readonly partitions: readonly { readonly first: number; readonly next: number }[];

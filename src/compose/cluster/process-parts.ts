@@ -1,0 +1,97 @@
+// What a process of a cluster has, by its roles: opened over the cluster's log and registry, and closed in the reverse order.
+import { join } from "node:path";
+import type { Clock, Timers } from "../../core/clock.ts";
+import { RdgError } from "../../core/errors.ts";
+import { type ControlledGateway, createGateway } from "../../gateway/gateway.ts";
+import type { Graph } from "../../index.ts";
+import { openKafkaLog } from "../../log/kafka/log.ts";
+import type { Log } from "../../log/port.ts";
+import { openConfluentRegistry } from "../../schemas/confluent/registry.ts";
+import { openEmbeddedRegistry } from "../../schemas/embedded/registry.ts";
+import type { SchemaRegistry } from "../../schemas/port.ts";
+import type { Logger } from "../logger.ts";
+import { deploy } from "./deploy.ts";
+import { alignWithDeployment, type Deployment, readDeployment } from "./deployment.ts";
+import { type JobsRole, openJobsRole } from "./jobs-role.ts";
+import { openProcessFolder } from "./process-folder.ts";
+import { openReplica, type Replica } from "./replica.ts";
+import { parseRoles, type Roles } from "./roles.ts";
+import { type ClusterSettings, kafkaConnectionOf, kafkaLogSettingsOf, registryConnectionOf } from "./settings.ts";
+
+export interface ProcessOptions {
+  readonly graph: Graph;
+  readonly settings: ClusterSettings;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly logger: Logger;
+  /** Called once when the process cannot go on. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** What a process has, by its roles. */
+export interface ProcessParts {
+  readonly roles: Roles;
+  /** In the order of what is deployed. */
+  readonly graph: Graph;
+  readonly deployment: Deployment;
+  readonly log: Log;
+  readonly registry: SchemaRegistry;
+  readonly gateway: ControlledGateway | undefined;
+  readonly jobs: JobsRole | undefined;
+  readonly replica: Replica | undefined;
+}
+
+/** Everything that it opens is put on `opened`. */
+export async function openParts(options: ProcessOptions, opened: AsyncDisposableStack): Promise<ProcessParts> {
+  const { settings, clock, timers } = options;
+  const roles = parseRoles(settings.role);
+  if (roles.has("store") && !roles.has("serve")) throw storesNothing();
+  const connection = await kafkaConnectionOf(settings);
+  const folder = await openProcessFolder(settings.data);
+  opened.defer(() => folder.release());
+  const log = await openKafkaLog({ connection, clock, timers, settings: kafkaLogSettingsOf(settings) });
+  opened.defer(() => log.close());
+  const registry = await openRegistry(roles, options);
+  opened.defer(() => registry.close());
+  if (settings["deploy.onStart"]) await deploy({ graph: options.graph, log, registry });
+  const deployment = await readDeployment(log);
+  if (deployment === undefined) throw nothingDeployed();
+  const graph = alignWithDeployment(options.graph, deployment);
+  const { model } = graph;
+  let replica: Replica | undefined;
+  if (roles.has("serve")) {
+    await folder.belongsTo(deployment.id);
+    replica = await openReplica({ ...options, model, log });
+    opened.defer(() => replica!.close());
+  }
+  let jobs: JobsRole | undefined;
+  if (roles.has("jobs")) {
+    jobs = await openJobsRole({ ...options, graph, log, registry });
+    opened.defer(() => jobs!.close());
+  }
+  let gateway: ControlledGateway | undefined;
+  if (roles.has("gateway")) {
+    const bounds = { bodyBytesMax: settings["gateway.body"], inFlightBytesMax: settings["gateway.inFlight"] };
+    gateway = await createGateway({ model, log, registry, clock, settings: bounds });
+    opened.defer(() => gateway!.close());
+  }
+  return { roles, graph, deployment, log, registry, gateway, jobs, replica };
+}
+
+async function openRegistry(roles: Roles, { settings, clock, timers }: ProcessOptions): Promise<SchemaRegistry> {
+  if (roles.has("registry")) return await openEmbeddedRegistry({ folder: join(settings.data, "schemas") });
+  return openConfluentRegistry({ connection: registryConnectionOf(settings), clock, timers });
+}
+
+function nothingDeployed(): RdgError {
+  return new RdgError("conflict", "not_deployed", "Nothing is deployed on this cluster.", {
+    hint: "Run `rdg deploy` first, or start with --deploy-on-start true while you develop.",
+  });
+}
+
+function storesNothing(): RdgError {
+  return new RdgError("invalid", "bad_setting", "The role store has nothing to write to.", {
+    place: "role",
+    hint: "With the embedded store every process with the role serve keeps a replica of its own: leave the role store out.",
+  });
+}

@@ -1,0 +1,161 @@
+// The servers of a process: the routes of its roles, and what every process tells about itself.
+import type { Registry } from "prom-client";
+import { describeError } from "../../core/errors.ts";
+import { Slots } from "../../core/slots.ts";
+import { scanExport } from "../../export/scan-export.ts";
+import { version } from "../../index.ts";
+import { registerMetrics } from "../../observe/metrics.ts";
+import type { Verification } from "../../observe/port.ts";
+import { registerServingMetrics } from "../../observe/serving-metrics.ts";
+import { verifyAgainstLog } from "../../observe/store-verification.ts";
+import { openTopic } from "../../observe/topic-reader.ts";
+import { Enricher } from "../../query/enrichment/enricher.ts";
+import type { Queries } from "../../query/port.ts";
+import { createQueries, traversalsMax } from "../../query/queries.ts";
+import { servedStore } from "../../query/served-store.ts";
+import { exportRoutes } from "../../serve/export-routes.ts";
+import { registerRegistryRoutes } from "../../serve/registry-routes.ts";
+import { createServer, type ServerRoutes } from "../../serve/server.ts";
+import { topicRoutes } from "../../serve/topic-routes.ts";
+import type { OpenedAccess } from "../access.ts";
+import { openScratch } from "../embedded-store.ts";
+import { grpcBeside } from "../grpc.ts";
+import { connectionsAllowed } from "../open-files.ts";
+import type { Phase } from "../readiness.ts";
+import { recordViews } from "../record-views.ts";
+import { openConfiguredTracer, serverSettingsOf } from "../server-parts.ts";
+import { servingFigures } from "../serving-figures.ts";
+import { watchQueries } from "../watched-queries.ts";
+import type { ProcessOptions, ProcessParts } from "./process-parts.ts";
+import { measureProcess, readinessOf, statusOf } from "./process-state.ts";
+import type { Replica } from "./replica.ts";
+
+export interface ProcessServerOptions extends ProcessOptions {
+  readonly parts: ProcessParts;
+  readonly access: OpenedAccess;
+  readonly metrics: Registry;
+}
+
+export interface ProcessServer {
+  readonly server: { listen(): Promise<{ readonly url: string; readonly grpc?: string }> };
+  /** What `/readyz` goes by. */
+  readonly say: (phase: Phase) => void;
+  /** Takes no more requests and answers those in flight. */
+  readonly close: () => Promise<void>;
+}
+
+export async function openProcessServer(options: ProcessServerOptions): Promise<ProcessServer> {
+  const { parts, access, metrics, settings, clock, timers, logger } = options;
+  const { model } = parts.graph;
+  const startedMs = clock.monotonicMs();
+  let phase: Phase = "catching up";
+  let grpcAddress: string | undefined;
+  const traversals = new Slots(traversalsMax, timers);
+  const queries = parts.replica && openQueries(parts.replica, traversals, options);
+  const connectionsMax = await connectionsAllowed();
+  const tracer = await openConfiguredTracer(settings, model.name, clock);
+  const shared = {
+    model,
+    clock,
+    timers,
+    access: access.access,
+    tls: access.tls,
+    gateway: parts.gateway,
+    queries,
+    readiness: () => readinessOf(phase, parts),
+    metrics,
+    onError: (error: unknown, request: { readonly method: string; readonly url: string; readonly id?: string }) =>
+      logger.error({ requestId: request.id, method: request.method, url: request.url }, describeError(error)),
+  };
+  const since = (): number => clock.monotonicMs() - startedMs;
+  const server = createServer({
+    ...shared,
+    tracer,
+    status: () => statusOf(parts, { phase, grpcAddress, uptimeMs: since() }),
+    version,
+    queryTimeoutMsMax: settings["serve.timeout"],
+    routes: routesOf(options),
+    settings: serverSettingsOf(settings, connectionsMax),
+  });
+  const answers = parts.gateway !== undefined || queries !== undefined;
+  const grpc = answers ? grpcBeside({ ...shared, tracer, bounds: server.bounds }, settings, connectionsMax) : undefined;
+  const measured = { parts, server, grpc, access, traversals, settings };
+  registerMetrics(metrics, () => measureProcess({ ...measured, phase, uptimeMs: since() }));
+  return {
+    server: {
+      async listen() {
+        const { url, port } = await server.listen();
+        const listening = await grpc?.listen(port);
+        grpcAddress = listening?.address;
+        return { url, ...(grpcAddress === undefined ? {} : { grpc: grpcAddress }) };
+      },
+    },
+    say(next) {
+      phase = next;
+    },
+    async close() {
+      await Promise.all([server.close(), grpc?.close()]);
+      await tracer?.close();
+    },
+  };
+}
+
+function openQueries({ store, feeder }: Replica, traversals: Slots, options: ProcessServerOptions): Queries {
+  const { parts, metrics, settings, clock, timers, logger } = options;
+  const { graph, deployment } = parts;
+  const { model } = graph;
+  // The replica is local: its updates make entries void.
+  const served = servedStore({ store, model, clock, timers, cacheBytesMax: settings["serve.cache"], cacheTtlMs: 0 });
+  const enricher = new Enricher({
+    enrichments: graph.enrichments.values(),
+    model,
+    clock,
+    timers,
+    notice: (enrichment, error) => logger.warn({ enrichment }, `nodes lack an enrichment: ${describeError(error)}`),
+  });
+  registerServingMetrics(metrics, () => servingFigures(served.figures(), enricher.figures));
+  return createQueries({
+    model,
+    store: served.store,
+    enrichments: enricher,
+    clock,
+    waitFor: (positions, timeoutMs, signal) => feeder.waitFor(positions, timeoutMs, signal),
+    continuationKey: deployment.continuationKey,
+    limits: { timeoutMsDefault: settings["serve.timeout"], timeoutMsMax: settings["serve.timeout"] },
+    slots: traversals,
+    ...watchQueries(metrics, logger, settings["serve.slow"]),
+  });
+}
+
+function routesOf(options: ProcessServerOptions): ServerRoutes[] {
+  const { parts, clock } = options;
+  const { roles, graph, log, registry, replica } = parts;
+  const { model, fingerprint } = graph;
+  const routes: ServerRoutes[] = [];
+  if (roles.has("registry")) routes.push((app, bounds) => registerRegistryRoutes(app, registry, bounds));
+  if (replica === undefined) return routes;
+  const { store, feeder, typeTopic } = replica;
+  const viewOf = recordViews(model, registry);
+  const verifyStore = (): Promise<Verification> =>
+    feeder.still(() =>
+      verifyAgainstLog({
+        model,
+        log,
+        clock,
+        store,
+        typeTopic,
+        openScratch: () => openScratch(model, options.settings, options),
+      }),
+    );
+  routes.push(
+    (app, bounds) =>
+      topicRoutes(
+        app,
+        { openTopic: (query, signal) => openTopic({ log, model, viewOf }, query, signal), verifyStore },
+        bounds,
+      ),
+    (app, bounds) =>
+      exportRoutes(app, { scan: (signal) => scanExport({ model, fingerprint, store, clock }, signal) }, bounds),
+  );
+  return routes;
+}

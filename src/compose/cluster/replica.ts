@@ -1,0 +1,71 @@
+// The embedded store as a replica in this process: fed from the log by itself, with positions and checkpoints of its own, rebuilt from both when it was lost.
+import { join } from "node:path";
+import type { Clock, Timers } from "../../core/clock.ts";
+import { type RdgError, describeError } from "../../core/errors.ts";
+import type { LogReader } from "../../log/port.ts";
+import type { GraphModel } from "../../model/definition.ts";
+import type { EmbeddedStore } from "../../store/embedded/store.ts";
+import { StoreFeeder } from "../../store/store-feeder.ts";
+import { openStore } from "../embedded-store.ts";
+import type { Logger } from "../logger.ts";
+import { typeTopicsOf } from "../topics.ts";
+import type { ClusterSettings } from "./settings.ts";
+
+export interface ReplicaOptions {
+  readonly model: GraphModel;
+  readonly log: LogReader;
+  readonly settings: ClusterSettings;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly logger: Logger;
+  /** Called once when it cannot go on. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+export interface Replica {
+  readonly store: EmbeddedStore;
+  readonly feeder: StoreFeeder;
+  /** Name of any type topic. */
+  readonly typeTopic: string;
+  /** Why it takes no more, while it does not. */
+  blocked(): RdgError | undefined;
+  /** Resolves when it has everything that the log has now. @throws RdgError corrupt */
+  start(): Promise<void>;
+  /** Writes a checkpoint. What it has not applied, it will after its next start. */
+  close(): Promise<void>;
+}
+
+export async function openReplica(options: ReplicaOptions): Promise<Replica> {
+  const { model, log, settings, timers, logger } = options;
+  const typeTopic = typeTopicsOf(model)[0]!;
+  const [bounds] = await log.bounds(typeTopic);
+  const store = await openStore(model, settings, join(settings.data, "store"), options, bounds!.first === 0);
+  let blocked: RdgError | undefined;
+  const feeder = new StoreFeeder({
+    log,
+    store,
+    timers,
+    typeTopic,
+    onApplied: () => undefined,
+    onBlocked(cause) {
+      blocked = cause;
+      if (cause === undefined) logger.info("the replica goes on");
+      else logger.warn(`the replica takes no more, its answers grow stale: ${describeError(cause)}`);
+    },
+    onFailure: options.onFailure,
+  });
+  return {
+    store,
+    feeder,
+    typeTopic,
+    blocked: () => blocked,
+    start: () => feeder.start(),
+    async close() {
+      try {
+        await feeder.close();
+      } finally {
+        await store.close();
+      }
+    },
+  };
+}

@@ -1,0 +1,163 @@
+// Every setting of a process in a cluster: those of an embedded RDG, and where Kafka and the registry are.
+import { readFile } from "node:fs/promises";
+import { RdgError } from "../../core/errors.ts";
+import type { SettingList, SettingValues } from "../../core/settings.ts";
+import type { KafkaConnection, KafkaLogSettings, KafkaSasl, KafkaTls } from "../../log/kafka/settings.ts";
+import type { ConfluentConnection } from "../../schemas/confluent/settings.ts";
+import { embeddedSettings } from "../settings.ts";
+
+const ownSettings = {
+  role: {
+    kind: "text",
+    default: "gateway,jobs,serve,registry",
+    description: "What this process does: some of gateway, jobs, store, serve, registry, separated by commas.",
+  },
+  "deploy.onStart": {
+    kind: "boolean",
+    default: false,
+    description: "Whether a process that starts deploys its definition, as `rdg deploy` does: for development.",
+  },
+  "kafka.bootstrap": {
+    kind: "text",
+    default: "",
+    description: "Some brokers of the Kafka cluster, host:port, separated by commas.",
+  },
+  "kafka.prefix": {
+    kind: "text",
+    default: "",
+    description: "Stands before the name of every topic: several graphs share a Kafka cluster.",
+  },
+  "kafka.replication": {
+    kind: "integer",
+    default: -1,
+    min: -1,
+    max: 100,
+    description: "Replicas of topics that RDG makes; -1 is what the brokers say.",
+  },
+  "kafka.minInsync": {
+    kind: "integer",
+    default: 0,
+    max: 100,
+    description: "Replicas that every write waits for, of topics that RDG makes; 0 is what the brokers say.",
+  },
+  "kafka.compression": {
+    kind: "text",
+    default: "lz4",
+    description: "Of what RDG writes: none, gzip, snappy, lz4 or zstd.",
+  },
+  "kafka.tls": { kind: "boolean", default: false, description: "Whether connections to Kafka are encrypted." },
+  "kafka.ca": {
+    kind: "text",
+    default: "",
+    description: "File with the certificates, as PEM, that those of the brokers are held to; else what Node trusts.",
+  },
+  "kafka.cert": { kind: "text", default: "", description: "File with the certificate shown to Kafka, as PEM." },
+  "kafka.key": { kind: "text", default: "", description: "File with the key of that certificate, as PEM." },
+  "kafka.mechanism": {
+    kind: "text",
+    default: "",
+    description: "How RDG logs in at Kafka (SASL): PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER; or not at all.",
+  },
+  "kafka.username": { kind: "text", default: "", description: "Name that RDG logs in at Kafka with." },
+  "kafka.password": {
+    kind: "text",
+    default: "",
+    secret: true,
+    description: "Its password; with OAUTHBEARER, the token.",
+  },
+  "registry.url": {
+    kind: "text",
+    default: "",
+    description: "Where the schema registry is, for processes without that role; several of one registry with commas.",
+  },
+  "registry.username": { kind: "text", default: "", description: "Name that RDG logs in at the registry with." },
+  "registry.password": { kind: "text", default: "", secret: true, description: "Its password." },
+  "stop.notice": {
+    kind: "duration",
+    default: 0,
+    description: "How long a process that was told to stop goes on, not ready, so that nobody sends it anything new.",
+  },
+} as const satisfies SettingList;
+
+export const clusterSettings = { ...embeddedSettings, ...ownSettings } as const satisfies SettingList;
+
+export type ClusterSettings = SettingValues<typeof clusterSettings>;
+
+/** @throws RdgError invalid, `bad_setting` */
+export async function kafkaConnectionOf(settings: ClusterSettings): Promise<KafkaConnection> {
+  const bootstrap = listed(settings["kafka.bootstrap"]);
+  if (bootstrap.length === 0) {
+    throw bad("kafka.bootstrap", "is missing", "Name some brokers, such as kafka-1.example:9092,kafka-2.example:9092.");
+  }
+  const wrong = bootstrap.find((each) => !/^.+:\d{1,5}$/.test(each));
+  if (wrong !== undefined) throw bad("kafka.bootstrap", `has "${wrong}", which is not host:port`, undefined);
+  const [sasl, tls] = [saslOf(settings), await tlsOf(settings)];
+  return { bootstrap, clientId: "rdg", ...(sasl && { sasl }), ...(tls && { tls }) };
+}
+
+/** @throws RdgError invalid, `bad_setting` */
+export function kafkaLogSettingsOf(settings: ClusterSettings): Partial<KafkaLogSettings> {
+  const compressions = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
+  const compression = compressions.find((each) => each === settings["kafka.compression"]);
+  if (compression === undefined) throw bad("kafka.compression", `is none of ${compressions.join(", ")}`, undefined);
+  return {
+    prefix: settings["kafka.prefix"],
+    replicationFactor: settings["kafka.replication"],
+    minInsyncReplicas: settings["kafka.minInsync"] || undefined,
+    compression,
+  };
+}
+
+/** @throws RdgError invalid, `bad_setting` */
+export function registryConnectionOf(settings: ClusterSettings): ConfluentConnection {
+  const urls = listed(settings["registry.url"]);
+  const { "registry.username": username, "registry.password": password } = settings;
+  if (urls.length === 0) {
+    throw bad("registry.url", "is missing", "Say where the registry is, or give the process the role registry.");
+  }
+  return { urls, ...(username + password === "" ? {} : { auth: { username, password } }) };
+}
+
+const listed = (text: string): string[] => text.split(",").flatMap((each) => each.trim() || []);
+
+function saslOf(settings: ClusterSettings): KafkaSasl | undefined {
+  const { "kafka.mechanism": written, "kafka.username": username, "kafka.password": password } = settings;
+  if (written === "") {
+    if (username + password === "") return undefined;
+    throw bad("kafka.mechanism", "is missing although there is a name or password", "Say how RDG logs in at Kafka.");
+  }
+  const mechanisms = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] as const;
+  const mechanism = mechanisms.find((each) => each === written);
+  if (mechanism === undefined) throw bad("kafka.mechanism", `is none of ${mechanisms.join(", ")}`, undefined);
+  if (password === "") throw bad("kafka.password", "is missing", "Set the variable RDG_KAFKA_PASSWORD.");
+  if (mechanism === "OAUTHBEARER") return { mechanism, token: password };
+  if (username === "") throw bad("kafka.username", "is missing", undefined);
+  return { mechanism, username, password };
+}
+
+async function tlsOf(settings: ClusterSettings): Promise<KafkaTls | boolean> {
+  const files = ["ca", "cert", "key"] as const;
+  const given = files.filter((each) => settings[`kafka.${each}`] !== "");
+  if (given.length > 0 && !settings["kafka.tls"]) {
+    throw bad(`kafka.${given[0]!}`, "is set although kafka.tls is off", "Set kafka.tls, too.");
+  }
+  if (settings["kafka.cert"] === "" && settings["kafka.key"] !== "") throw bad("kafka.cert", "is missing", undefined);
+  if (given.length === 0) return settings["kafka.tls"];
+  return Object.fromEntries(await Promise.all(given.map(async (each) => [each, await pem(settings, each)] as const)));
+}
+
+async function pem(settings: ClusterSettings, which: "ca" | "cert" | "key"): Promise<string> {
+  const path = settings[`kafka.${which}`];
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new RdgError("invalid", "bad_setting", `The file of the setting "kafka.${which}" cannot be read.`, {
+      place: path,
+      cause,
+    });
+  }
+}
+
+function bad(setting: string, what: string, hint: string | undefined): RdgError {
+  return new RdgError("invalid", "bad_setting", `Setting "${setting}" ${what}.`, { place: setting, hint });
+}
