@@ -6,7 +6,7 @@ import { assert } from "../core/errors.ts";
 import type { Position } from "../model/position.ts";
 import { encodeUpdateBatch } from "../model/update/codec.ts";
 import { batchOf, columnOf, textsOf } from "./conformance-batches.ts";
-import type { Log, RecordBatch, TopicSettings, UpdateFrame } from "./port.ts";
+import type { JobCounters, JobTransaction, Log, RecordBatch, TopicSettings, UpdateFrame } from "./port.ts";
 
 export interface LogUnderTest {
   open(): Promise<Log>;
@@ -438,6 +438,62 @@ export function logConformance(name: string, make: () => Promise<LogUnderTest>):
         expect(await rejection(late)).toMatchObject({ kind: "conflict" });
         await other.commit({ updates: undefined, quarantined: undefined, inputs: [], counters: {} });
         expect((await log.jobOutput("hit")).committed).toEqual([elsewhere(1)]);
+      });
+    });
+
+    describe("a job's worker", () => {
+      const window = (inputs: readonly Position[], counters: JobCounters): JobTransaction => ({
+        updates: updatesFor(1),
+        quarantined: { topic: quarantine.name, batch: batchOf(["bad"]) },
+        inputs,
+        counters,
+      });
+
+      test("that is alone has all partitions, and goes on where it was, also after a crash", async () => {
+        const producer = await log.producer("p");
+        const [a, b] = [
+          (await producer.append(hits.name, 0, batchOf(["a", "b"]))).last,
+          (await producer.append(hits.name, 1, batchOf(["c"]))).last,
+        ];
+        let worker = await log.joinJob("hit", hits.name);
+        let assignment = await worker.assignment();
+        expect(assignment).toMatchObject({ partitions: [0, 1], committed: [], counters: {} });
+        expect(assignment.ending.aborted).toBe(false);
+        await assignment.commit(window([a], { received: [2, 0] }));
+        await assignment.commit(window([a, b], { received: [2, 1], merged: [1] }));
+        await assignment.close();
+        const whereItWas = { partitions: [0, 1], committed: [a, b], counters: { received: [2, 1] } };
+        assignment = await worker.assignment();
+        expect(assignment).toMatchObject(whereItWas);
+        expect(assignment.counters["merged"]![0]).toBe(1);
+        log = await subject.crash(log);
+        worker = await log.joinJob("hit", hits.name);
+        assignment = await worker.assignment();
+        expect(assignment).toMatchObject(whereItWas);
+        await assignment.commit(window([a, b], { received: [2, 1], merged: [2] }));
+        expect((await updatesOf(log)).map(({ job }) => job)).toEqual(["hit", "hit", "hit"]);
+        expect(await recordsOf(log, quarantine.name)).toEqual([["bad", "bad", "bad"]]);
+      });
+
+      test("that leaves ends its assignment, and the next one has its partitions", async () => {
+        const worker = await log.joinJob("hit", hits.name);
+        const assignment = await worker.assignment();
+        await worker.leave();
+        expect(await rejection(assignment.commit(window([], {})))).toMatchObject({ kind: "closed" });
+        expect(await rejection(worker.assignment())).toMatchObject({ kind: "closed" });
+        const next = await (await log.joinJob("hit", hits.name)).assignment();
+        expect(next.partitions).toEqual([0, 1]);
+        await next.commit(window([], {}));
+        expect(await updatesOf(log)).toHaveLength(1);
+      });
+
+      test("reads its partitions only", async () => {
+        const producer = await log.producer("p");
+        for (const partition of [0, 1]) await producer.append(hits.name, partition, batchOf([`p${partition}`]));
+        const found: string[] = [];
+        for await (const frame of log.read({ topics: [hits.name], partitions: [1], until: [] }))
+          found.push(...textsOf(frame));
+        expect(found).toEqual(["p1"]);
       });
     });
 

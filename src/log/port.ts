@@ -7,7 +7,7 @@
 //  - a retried append (same producer and sequence, or same idempotency key) is not stored twice, also after a restart of either side;
 //  - a transaction is visible whole or not at all, and so are the input positions and counters that it carries;
 //  - readers see durable, committed records only, in offset order per partition; offsets grow but need not be dense;
-//  - a later owner of a producer or job name fences the earlier one: its calls reject with `conflict`, nothing of it is stored;
+//  - a later owner of a producer or job name, or of a job's partition, fences the earlier one: its calls reject with `conflict`, nothing of it is stored;
 //  - timestamps (time of receipt) never go back within a log, and a record of a compacted topic is strictly later than every record appended
 //    before it: so "the side input as of an event's receipt" has one meaning, also on replay.
 // Not promised: order across partitions; anything about records older than the topic's retention.
@@ -23,6 +23,11 @@ export interface Log extends LogReader {
   producer(name: string): Promise<Producer>;
   /** The transactional output of one job. Taking it over fences the previous owner and aborts what it left open. */
   jobOutput(name: string): Promise<JobOutput>;
+  /**
+   * Makes this process a worker of a job: the partitions of the topic that the job reads are shared out among its workers, each to one. What one of them
+   * has committed for a partition is where the next one goes on. A job is run either this way or by `jobOutput`.
+   */
+  joinJob(name: string, topic: string): Promise<JobWorker>;
   /** Applies retention and compaction now; adapters whose servers do it themselves resolve at once. */
   maintain(): Promise<void>;
   close(): Promise<void>;
@@ -97,6 +102,27 @@ export interface JobOutput {
   close(): Promise<void>;
 }
 
+export interface JobWorker {
+  /**
+   * The partitions that are this worker's turn, with the output for what becomes of them. Waits while there are none. One is open at a time: the next one is
+   * asked for when the last is closed. Rejects with the signal's reason; with `closed` after `leave`; otherwise it may be asked for again.
+   */
+  assignment(signal?: AbortSignal): Promise<JobAssignment>;
+  /** Ends the assignment and gives the partitions back, so that other workers have them at once. */
+  leave(): Promise<void>;
+}
+
+/** Its positions and counters are those of its partitions, whoever committed them; of all others it knows nothing (0). `commit` takes those of its partitions. */
+export interface JobAssignment extends JobOutput {
+  /** Ascending. */
+  readonly partitions: readonly number[];
+  /**
+   * Aborts when other partitions are to be this worker's: it publishes what it has open, closes the assignment and asks for the next one. Until it does, others
+   * wait for the partitions that it gives back; after some seconds they get them, and commits of this assignment reject with `conflict`.
+   */
+  readonly ending: AbortSignal;
+}
+
 /** Absolute counts since the job first ran, by counter name and input partition: `{ received: [12, 7], ... }`. */
 export type JobCounters = Readonly<Record<string, readonly number[]>>;
 
@@ -121,6 +147,8 @@ export interface PartitionBounds {
 
 export interface ReadOptions {
   readonly topics: readonly string[];
+  /** Of every topic these partitions only. */
+  readonly partitions?: readonly number[];
   readonly from?: readonly Position[];
   /** Records received before this moment are passed over (some of the first frame may be older). */
   readonly fromTimestampMs?: number;
@@ -162,5 +190,7 @@ export interface UpdateFrame {
   readonly packed?: Uint8Array | undefined;
   /** Decoded on demand; undefined when the transaction holds no update. */
   updates(): UpdateBatch | undefined;
+  /** For whoever keeps nothing of the frame and its updates, not even a view: their memory is used for the frames that follow. Nobody has to call it. */
+  release?(): void;
   readonly sizeBytes: number;
 }

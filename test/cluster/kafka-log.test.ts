@@ -14,7 +14,7 @@ logConformance("Kafka log", async () => {
       connection: { bootstrap: [bootstrap] },
       clock: systemClock,
       timers: systemTimers,
-      settings: { prefix },
+      settings: { prefix, instance: "one" },
     });
   return {
     open,

@@ -2,7 +2,7 @@
 import { RdgError } from "../../src/core/errors.ts";
 import type { Random } from "../../src/core/random.ts";
 import type { EmbeddedLog } from "../../src/log/embedded/log.ts";
-import type { JobOutput, Producer } from "../../src/log/port.ts";
+import type { JobOutput, JobWorker, Producer } from "../../src/log/port.ts";
 import type { Store } from "../../src/store/port.ts";
 import type { Fault, Operation } from "../log/simulated-disk.ts";
 
@@ -77,6 +77,13 @@ export function troubledLog(log: EmbeddedLog, faults: Faults): EmbeddedLog {
       close: () => output.close(),
     };
   };
+  const workerOf = (worker: JobWorker): JobWorker => ({
+    async assignment(signal) {
+      const assignment = await call(() => worker.assignment(signal));
+      return { ...outputOf(assignment), partitions: assignment.partitions, ending: assignment.ending };
+    },
+    leave: () => worker.leave(),
+  });
   async function* frames<F>(source: AsyncIterable<F>): AsyncGenerator<F, void, undefined> {
     for await (const frame of source) {
       yield frame;
@@ -86,6 +93,7 @@ export function troubledLog(log: EmbeddedLog, faults: Faults): EmbeddedLog {
   const own: Partial<EmbeddedLog> = {
     producer: (name) => call(async () => producerOf(await log.producer(name))),
     jobOutput: (name) => call(async () => outputOf(await log.jobOutput(name))),
+    joinJob: (name, topic) => call(async () => workerOf(await log.joinJob(name, topic))),
     read: (options) => frames(log.read(options)),
     readUpdates: (options) => frames(log.readUpdates(options)),
     bounds: (topic) => call(() => log.bounds(topic)),

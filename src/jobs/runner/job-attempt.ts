@@ -1,7 +1,8 @@
-// One run of a job from its last committed transaction until it is told to finish or fails: reads frames, publishes windows.
+// One run of a job over the partitions that are its turn, from their last committed transactions until it is told to finish, other partitions are its turn,
+// or it fails: reads frames, publishes windows.
 import type { Clock, Timers } from "../../core/clock.ts";
 import { Wake } from "../../core/wake.ts";
-import type { JobOutput, Log, RecordFrame } from "../../log/port.ts";
+import type { JobAssignment, JobWorker, Log, RecordFrame } from "../../log/port.ts";
 import type { EventModel, GraphModel, JobModel } from "../../model/definition.ts";
 import type { Position } from "../../model/position.ts";
 import { createEventDedup, type EventDedup } from "../operators/event-dedup.ts";
@@ -41,10 +42,13 @@ export interface JobParts {
 export const inFlightMax = 4;
 
 export class JobAttempt {
+  /** Ended because other partitions are this worker's turn: another attempt goes on with those. */
+  isReassigned = false;
   counts: Counts;
   /** No event that is still to be committed, by this attempt or a later one, was received before. */
   neededMs = -Infinity;
   readonly #parts: JobParts;
+  readonly #worker: JobWorker;
   readonly #onRunning: () => void;
   readonly #topic: string;
   readonly #sides: readonly string[];
@@ -52,7 +56,8 @@ export class JobAttempt {
   readonly #processor: EventProcessor;
   readonly #wake = new Wake();
   readonly #closing = new AbortController();
-  #output: JobOutput | undefined;
+  readonly #finishing = new AbortController();
+  #assignment: JobAssignment | undefined;
   /** Last consumed offset by partition; -1 before the first. */
   #consumed: number[] = [];
   /** Last offset by partition whose transaction is committed. */
@@ -68,8 +73,9 @@ export class JobAttempt {
   #throttled = false;
   #finished: Promise<void> | undefined;
 
-  constructor(parts: JobParts, onRunning: () => void) {
+  constructor(parts: JobParts, worker: JobWorker, onRunning: () => void) {
     this.#parts = parts;
+    this.#worker = worker;
     this.#onRunning = onRunning;
     this.#topic = `events.${parts.event.name}`;
     this.#sides = [...new Set(parts.job.steps.flatMap((step) => (step.kind === "enrich" ? [step.input] : [])))];
@@ -82,7 +88,11 @@ export class JobAttempt {
 
   /** Undefined until it is known where to go on from. */
   get knownCounts(): Counts | undefined {
-    return this.#output === undefined ? undefined : this.counts;
+    return this.#assignment === undefined ? undefined : this.counts;
+  }
+  /** Undefined until it is known which ones are this worker's turn. */
+  get partitions(): readonly number[] | undefined {
+    return this.#assignment?.partitions;
   }
   get windowKeys(): number {
     return this.#window.keyCount;
@@ -114,7 +124,7 @@ export class JobAttempt {
     } finally {
       this.#window.close();
       this.#closing.abort();
-      await this.#output?.close();
+      await this.#assignment?.close();
     }
   }
 
@@ -122,24 +132,29 @@ export class JobAttempt {
   async finish(how: "drain" | "now"): Promise<void> {
     const bounds = how === "drain" ? await this.#parts.log.bounds(this.#topic) : [];
     const target: number[] = [];
-    for (const { partition, first, next } of bounds) target[partition] = first === next ? -1 : next - 1;
+    for (const { partition, first, next } of bounds) {
+      if (this.partitions?.includes(partition) === true) target[partition] = first === next ? -1 : next - 1;
+    }
     this.#target = target;
+    this.#finishing.abort();
     this.#wake.ring();
     await this.#finished?.catch(() => undefined);
   }
 
   async #run(): Promise<void> {
-    const output = await this.#parts.log.jobOutput(this.#parts.event.name);
-    this.#output = output;
-    const { partitions } = this.#parts.event;
-    this.counts = countsFrom(output.counters, partitions);
+    const assignment = await this.#assigned();
+    if (assignment === undefined) return;
+    this.#assignment = assignment;
+    const partitions = Math.max(this.#parts.event.partitions, assignment.partitions.at(-1)! + 1);
+    this.counts = countsFrom(assignment.counters, partitions);
     this.#processor.counts = this.counts;
     this.#consumed = Array.from({ length: partitions }, () => -1);
     this.#receivedMs = this.#consumed.map(() => -Infinity);
-    for (const { partition, offset } of output.committed) this.#consumed[partition] = offset;
+    for (const { partition, offset } of assignment.committed) this.#consumed[partition] = offset;
     this.#published = [...this.#consumed];
-    await this.#rebuildDedup();
-    const frames = this.#readFrom(this.#consumed.map((offset) => offset + 1));
+    this.#endWith(assignment.ending);
+    await this.#rebuildDedup(assignment.partitions);
+    const frames = this.#read(assignment.partitions);
     this.#onRunning();
     this.#ask(frames);
     for (;;) {
@@ -165,9 +180,31 @@ export class JobAttempt {
     }
   }
 
-  #readFrom(next: readonly number[]): AsyncIterator<RecordFrame> {
-    const from = next.map((offset, partition): Position => ({ topic: this.#topic, partition, offset }));
-    const options = { topics: [this.#topic], from, signal: this.#closing.signal };
+  /** Undefined when the attempt is to finish before there is anything to do. */
+  async #assigned(): Promise<JobAssignment | undefined> {
+    try {
+      return await this.#worker.assignment(this.#finishing.signal);
+    } catch (error) {
+      if (this.#finishing.signal.aborted) return undefined;
+      throw error;
+    }
+  }
+
+  #endWith(ending: AbortSignal): void {
+    const end = (): void => {
+      this.isReassigned = true;
+      this.#target = [];
+      this.#wake.ring();
+    };
+    if (ending.aborted) end();
+    else ending.addEventListener("abort", end, { once: true, signal: this.#closing.signal });
+  }
+
+  #read(partitions: readonly number[]): AsyncIterator<RecordFrame> {
+    const from = partitions.map((partition): Position => {
+      return { topic: this.#topic, partition, offset: this.#consumed[partition]! + 1 };
+    });
+    const options = { topics: [this.#topic], partitions, from, signal: this.#closing.signal };
     return this.#parts.log.read(options)[Symbol.asyncIterator]();
   }
 
@@ -228,10 +265,10 @@ export class JobAttempt {
     if (this.#window.isEmpty) return;
     while (this.#inFlight >= inFlightMax && this.#failure === undefined) await this.#wake.wait();
     if (this.#failure !== undefined) return;
-    const content = this.#window.take(this.counts);
+    const content = this.#window.take(this.counts, this.#assignment!.partitions[0]!);
     this.#inFlight++;
     const [consumed, receivedMs] = [[...this.#consumed], [...this.#receivedMs]];
-    this.#output!.commit({ ...content, inputs: this.#positions(), counters: snapshotOf(this.counts) }).then(
+    this.#assignment!.commit({ ...content, inputs: this.#positions(), counters: snapshotOf(this.counts) }).then(
       ({ last }) => {
         this.#parts.downstream.published(last.offset);
         this.#published = consumed;
@@ -257,19 +294,28 @@ export class JobAttempt {
     const settled = await this.#parts.log.settled(this.#topic).catch(() => undefined);
     if (settled === undefined) return;
     // A partition that is committed to its end says nothing about what comes, but that it comes later.
-    const needed = consumed.map((offset, partition) =>
-      offset + 1 >= (settled.next[partition] ?? 0) ? settled.timestampMs : receivedMs[partition]!,
+    const needed = this.#assignment!.partitions.map((partition) =>
+      consumed[partition]! + 1 >= (settled.next[partition] ?? 0) ? settled.timestampMs : receivedMs[partition]!,
     );
     this.neededMs = Math.max(this.neededMs, Math.min(...needed));
   }
 
-  async #rebuildDedup(): Promise<void> {
+  async #rebuildDedup(partitions: readonly number[]): Promise<void> {
     const { event, log, clock } = this.#parts;
     if (event.id === undefined) return;
-    const dedup = createEventDedup(event.dedupHorizonMs, event.partitions);
+    const dedup = createEventDedup(event.dedupHorizonMs, this.#consumed.length);
     this.#processor.dedup = dedup;
-    const consumed = consumedEvents({ log, clock, event, consumed: this.#consumed, signal: this.#closing.signal });
+    const consumed = consumedEvents({
+      log,
+      clock,
+      event,
+      partitions,
+      consumed: this.#consumed,
+      signal: this.#closing.signal,
+    });
     for await (const frame of consumed) {
+      // What is not known yet is read by whoever is next.
+      if (this.isReassigned) return;
       for (let i = 0; i < frame.count; i++) await this.#processor.remember(frame, i, dedup);
     }
   }

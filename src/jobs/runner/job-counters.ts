@@ -4,7 +4,8 @@ import type { JobCounters } from "../../log/port.ts";
 /**
  * received = expired + filtered + deduplicated + quarantined + mapped: every event of the topic up to the committed position. `expired` ones were removed by the topic's
  * retention before the job came to them. emitted = merged + published.
- * `skipped` counts updates that were not emitted because an id was absent or empty. `merged` and `published` are of the job as a whole (partition 0).
+ * `skipped` counts updates that were not emitted because an id was absent or empty. `merged` and `published` are of windows, so of several partitions together:
+ * only their sums over all partitions mean anything.
  */
 export const counterNames = [
   "received",

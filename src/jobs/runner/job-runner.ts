@@ -5,7 +5,7 @@
 import type { Clock, Timers } from "../../core/clock.ts";
 import { RdgError, describeError } from "../../core/errors.ts";
 import { RateMeter } from "../../core/rate-meter.ts";
-import type { Log } from "../../log/port.ts";
+import type { JobWorker, Log, PartitionBounds } from "../../log/port.ts";
 import type { EventModel, JobModel } from "../../model/definition.ts";
 import { JobAttempt, type JobParts } from "./job-attempt.ts";
 import { totalOf, type CounterName, type Counts } from "./job-counters.ts";
@@ -46,6 +46,9 @@ export class JobRunner {
   readonly #options: JobRunnerOptions;
   readonly #rate: RateMeter;
   readonly #stopped = new AbortController();
+  /** No further attempt is made. */
+  #isEnding = false;
+  #worker: JobWorker | undefined;
   #state: JobState = "starting";
   #cause: string | undefined;
   #attempt: JobAttempt | undefined;
@@ -75,7 +78,7 @@ export class JobRunner {
 
   /** Bytes of the event topic that are still to be processed, by the mean size of its records. */
   async lagBytes(): Promise<number> {
-    const bounds = await this.#options.log.bounds(`events.${this.event}`);
+    const bounds = await this.#bounds();
     return bounds.reduce((sum, { partition, first, next, sizeBytes }) => {
       const behind = next - Math.max(first, this.#attempt?.nextOffset(partition) ?? first);
       return sum + (next > first ? (sizeBytes * behind) / (next - first) : 0);
@@ -103,6 +106,7 @@ export class JobRunner {
 
   /** Stops: `drain` first works off everything that is in the topic now, `now` only publishes the open window. */
   async stop(how: "drain" | "now"): Promise<void> {
+    this.#isEnding = true;
     if (!this.#paused) await this.#attempt?.finish(how);
     this.#stopped.abort();
     await this.#running;
@@ -110,11 +114,11 @@ export class JobRunner {
   }
 
   async status(): Promise<RunningJobStatus> {
-    const { log, event, job } = this.#options;
+    const { event, job } = this.#options;
     const counters = (this.#counts = this.#attempt?.knownCounts ?? this.#counts);
     const received = counters === undefined ? 0 : totalOf(counters, "received");
     if (counters !== undefined) this.#rate.sample(received);
-    const bounds = await log.bounds(`events.${event.name}`);
+    const bounds = await this.#bounds();
     const lagRecords = bounds.reduce((sum, { partition, first, next }) => {
       return sum + next - Math.max(first, this.#attempt?.nextOffset(partition) ?? first);
     }, 0);
@@ -136,18 +140,37 @@ export class JobRunner {
     };
   }
 
+  /** Of the partitions that are this worker's turn; of all while that is not known. */
+  async #bounds(): Promise<readonly PartitionBounds[]> {
+    const bounds = await this.#options.log.bounds(`events.${this.event}`);
+    const mine = this.#attempt?.partitions;
+    return mine === undefined ? bounds : bounds.filter(({ partition }) => mine.includes(partition));
+  }
+
   async #run(): Promise<void> {
+    try {
+      await this.#attempts();
+    } finally {
+      await this.#worker?.leave().catch(() => undefined);
+      this.#worker = undefined;
+    }
+  }
+
+  async #attempts(): Promise<void> {
     let delayMs = retryFirstMs;
     while (!this.#stopped.signal.aborted && !this.#paused) {
-      const attempt = new JobAttempt(this.#options, () => {
-        this.#state = "running";
-        this.#cause = undefined;
-        delayMs = retryFirstMs;
-      });
-      this.#attempt = attempt;
       try {
+        this.#worker ??= await this.#options.log.joinJob(this.event, `events.${this.event}`);
+        if (this.#isEnding || this.#paused) return;
+        const attempt = new JobAttempt(this.#options, this.#worker, () => {
+          this.#state = "running";
+          this.#cause = undefined;
+          delayMs = retryFirstMs;
+        });
+        this.#attempt = attempt;
         await attempt.run();
-        return;
+        if (!attempt.isReassigned || this.#isEnding) return;
+        continue;
       } catch (error) {
         if (this.#stopped.signal.aborted || (error instanceof RdgError && error.kind === "closed")) return;
         this.#state = "retrying";

@@ -69,14 +69,14 @@ export class JobWindow {
     this.#quarantined.add(frame, i, offset, result, message);
   }
 
-  /** The window's content, counted as merged and published; the window starts afresh. */
-  take(counts: Counts): Pick<JobTransaction, "updates" | "quarantined"> {
+  /** The window's content, counted as merged and published (in partition `home`); the window starts afresh. */
+  take(counts: Counts, home: number): Pick<JobTransaction, "updates" | "quarantined"> {
     this.close();
     this.#merged.countEvents(this.#events);
     this.#events = 0;
     const merged = this.#merged.mergedCount;
-    counts.merged[0]! += merged;
-    counts.published[0]! += this.#emitted - merged;
+    counts.merged[home]! += merged;
+    counts.published[home]! += this.#emitted - merged;
     this.#emitted = 0;
     return { updates: this.#merged.take(), quarantined: this.#quarantined.take() };
   }

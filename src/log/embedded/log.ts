@@ -10,6 +10,7 @@ import { type Random, systemRandom } from "../../core/random.ts";
 import type {
   Appended,
   JobOutput,
+  JobWorker,
   Log,
   PartitionBounds,
   Producer,
@@ -28,6 +29,7 @@ import { mergedTopics, Metadata, type ProducerRecord } from "./metadata.ts";
 import { type EmbeddedUpdateFrame, readAll, UpdateSource } from "./reading.ts";
 import type { Cut } from "./recovery.ts";
 import { embeddedLogDefaults, type EmbeddedLogSettings } from "./settings.ts";
+import { SoleWorker } from "./sole-worker.ts";
 import type { StreamStatistics } from "./stream.ts";
 import { Streams } from "./streams.ts";
 import { TopicViews } from "./topic-views.ts";
@@ -169,6 +171,12 @@ class SegmentLog implements EmbeddedLog {
     checkOwnerName(name);
     const record = await this.#metadata.takeJob(name);
     return await this.#journal.takeOver(record, (topic) => this.#views.checkQuarantine(topic));
+  }
+
+  async joinJob(name: string, topic: string): Promise<JobWorker> {
+    this.#checkOpen();
+    const partitions = this.#views.bounds(topic).map(({ partition }) => partition);
+    return new SoleWorker(partitions, () => this.jobOutput(name));
   }
 
   read(options: ReadOptions): AsyncIterable<RecordFrame> {

@@ -72,7 +72,13 @@ export class TopicViews {
   }
 
   /** What a read is made of. Its ends are fixed now, its places in the streams are taken when it begins. */
-  sources({ topics, from, until, fromTimestampMs = -Infinity }: ReadOptions): (() => Source<RecordFrame>)[] {
+  sources({
+    topics,
+    partitions,
+    from,
+    until,
+    fromTimestampMs = -Infinity,
+  }: ReadOptions): (() => Source<RecordFrame>)[] {
     return topics.flatMap((topic) => {
       if (this.#topic(topic).form === "updates") throw notRecords(topic);
       const range = (partition: number, next: number): { from: number; until: number } => ({
@@ -80,7 +86,8 @@ export class TopicViews {
         until: until === undefined ? Infinity : (offsetOf(until, topic, partition) ?? next - 1),
       });
       const sources: (() => Source<RecordFrame>)[] = [];
-      if (this.#isQuarantine(topic)) {
+      const isWanted = (partition: number): boolean => partitions?.includes(partition) ?? true;
+      if (this.#isQuarantine(topic) && isWanted(0)) {
         const committedNext = (): number => this.#journal.content.quarantined.get(topic) ?? 0;
         const wanted = range(0, committedNext());
         const start = this.#streams.quarantineSegment(topic, wanted.from);
@@ -89,6 +96,7 @@ export class TopicViews {
       }
       if (this.#journal.content.quarantined.has(topic)) return sources;
       for (const [partition, { stream }] of this.#streams.partitions(topic).entries()) {
+        if (!isWanted(partition)) continue;
         const wanted = range(partition, stream.visible);
         sources.push(() => new RecordSource(stream, { fromTimestampMs, ...wanted }));
       }

@@ -50,7 +50,8 @@ const kinds: Readonly<
 
 /** The markers of a transaction are written within milliseconds of its end. */
 const backOffMs = { first: 20, most: 1_000, previousTransaction: 4 };
-const transactionalKey = 1;
+/** What coordinators are found by. */
+const keyTypes = { group: 0, transaction: 1 } as const;
 
 export class KafkaCluster {
   readonly settings: KafkaLogSettings;
@@ -154,15 +155,22 @@ export class KafkaCluster {
     return (await this.#refresh(topics)).topics;
   }
 
-  async coordinator(transactionalId: string): Promise<Connection> {
-    let broker = this.#coordinators.get(transactionalId);
+  /** Of a consumer group, or of a transactional id. */
+  async coordinator(what: keyof typeof keyTypes, name: string): Promise<Connection> {
+    const key = `${what} ${name}`;
+    let broker = this.#coordinators.get(key);
     if (broker === undefined) {
-      const [found] = (await findCoordinatorV4.api.async(await this.#any(), transactionalKey, [transactionalId]))
-        .coordinators;
+      const [found] = (await findCoordinatorV4.api.async(await this.#any(), keyTypes[what], [name])).coordinators;
       broker = found!.nodeId;
-      this.#coordinators.set(transactionalId, broker);
+      this.#coordinators.set(key, broker);
     }
     return await this.connection(broker);
+  }
+
+  /** Kafka's own id of a topic. */
+  async topicId(topic: string): Promise<string> {
+    const { topics } = await metadataV12.api.async(await this.#any(), [{ name: topic }], false, false);
+    return topics[0]!.topicId;
   }
 
   /** One offset per partition, in their order. `kind` may be a time: the first offset of that time or later, -1 when there is none. */

@@ -36,7 +36,13 @@ export function errorNames(error: unknown): string[] {
   return names;
 }
 
-const fencing = new Set(["INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED", "INVALID_PRODUCER_ID_MAPPING"]);
+const fencing = new Set([
+  "INVALID_PRODUCER_EPOCH",
+  "PRODUCER_FENCED",
+  "INVALID_PRODUCER_ID_MAPPING",
+  "UNKNOWN_MEMBER_ID",
+  "FENCED_MEMBER_EPOCH",
+]);
 const unauthenticated = new Set(["SASL_AUTHENTICATION_FAILED", "UNSUPPORTED_SASL_MECHANISM", "ILLEGAL_SASL_STATE"]);
 const tooLarge = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"]);
 /** Leaders, coordinators and connections that moved or went: after new metadata the same call may succeed. */

@@ -1,4 +1,4 @@
-// The transactional output of one job: windows, quarantined records and where the job goes on, in one transaction of Kafka's.
+// The transactional output of a job, or of one of its workers: windows, quarantined records and where the job goes on, in one transaction of Kafka's.
 //
 // Commits that come while one is under way go together in the next. After a failure the output takes no more: what became of the last transaction is
 // known to whoever takes the job over.
@@ -8,12 +8,12 @@ import type { Appended, JobCounters, JobOutput, JobTransaction, RecordBatch } fr
 import { failureOf, type KafkaCluster, type TopicPartition } from "./cluster.ts";
 import { type Directory, jobsTopic, journalTopic } from "./directory.ts";
 import { fenced, isFenced, kafkaFailed, logClosed } from "./failures.ts";
-import { decodeState, encodeState, encodeTransaction, type JobState } from "./journal-record.ts";
+import { decodeState, type Progress, WholeProgress, writtenStates } from "./job-state.ts";
+import { encodeTransaction } from "./journal-record.ts";
 import { queueFull, tooLarge } from "./lane.ts";
 import { Owner } from "./owner.ts";
 import { batchOfTexts } from "./plain-sender.ts";
-import { batchBytes, decodeRecords, encodeBatch, type TaggedBatch } from "./record-batch.ts";
-import { scan } from "./scan.ts";
+import { batchBytes, encodeBatch, type TaggedBatch } from "./record-batch.ts";
 import type { VisibleEnds } from "./visible-ends.ts";
 import { produce, type Produced } from "./wire.ts";
 
@@ -23,6 +23,13 @@ export interface JobOutputOptions {
   readonly ends: VisibleEnds;
   readonly name: string;
   readonly checkQuarantine: (topic: string) => void;
+}
+
+export interface JobOutputParts {
+  readonly owner: Owner;
+  readonly progress: Progress;
+  readonly committed: readonly Position[];
+  readonly counters: JobCounters;
 }
 
 interface Entry {
@@ -38,10 +45,9 @@ export class KafkaJobOutput implements JobOutput {
   readonly counters: JobCounters;
   readonly #options: JobOutputOptions;
   readonly #owner: Owner;
+  readonly #progress: Progress;
   readonly #journal: TopicPartition;
   readonly #jobs: TopicPartition;
-  /** Last consumed position by topic and partition. */
-  readonly #consumed = new Map<string, Position>();
   /** Kafka's own sequence by topic. */
   readonly #sequences = new Map<string, number>();
   #queue: Entry[] = [];
@@ -49,27 +55,30 @@ export class KafkaJobOutput implements JobOutput {
   #running: Promise<void> | undefined;
   #failure: RdgError | undefined;
 
-  private constructor(options: JobOutputOptions, owner: Owner, { committed, counters }: JobState) {
+  constructor(options: JobOutputOptions, { owner, progress, committed, counters }: JobOutputParts) {
     this.#options = options;
     this.#owner = owner;
+    this.#progress = progress;
     this.#journal = { topic: options.directory.kafkaName(journalTopic), partition: 0 };
     this.#jobs = jobsPlace(options.directory);
     this.committed = committed;
     this.counters = counters;
-    this.#consume(committed);
   }
 
   static async takeOver(options: JobOutputOptions): Promise<KafkaJobOutput> {
     const { cluster, directory, name } = options;
     const owner = await Owner.take(cluster, directory.kafkaName(`rdg.job.${name}`));
-    const state = await lastState(cluster, jobsPlace(directory), name);
-    return new KafkaJobOutput(options, owner, state ?? { committed: [], counters: {} });
+    const states = await writtenStates(cluster, jobsPlace(directory), new Set([name]));
+    const text = states.get(name)!.committed;
+    const state = text === undefined ? { committed: [], counters: {} } : decodeState(text);
+    return new KafkaJobOutput(options, { owner, progress: new WholeProgress(name, state.committed), ...state });
   }
 
   async commit(transaction: JobTransaction): Promise<Appended> {
     const { cluster, name, checkQuarantine } = this.#options;
     if (this.#failure !== undefined) throw this.#failure;
     const { quarantined } = transaction;
+    this.#progress.check(transaction);
     if (quarantined !== undefined) checkQuarantine(quarantined.topic);
     const value = encodeTransaction(name, transaction);
     const bytes = value.length + (quarantined === undefined ? 0 : batchBytes(quarantined.batch));
@@ -115,7 +124,7 @@ export class KafkaJobOutput implements JobOutput {
           : kafkaFailed(error, "commit", this.#options.name);
         this.end(failure);
         // Otherwise the open transaction would hold back readers until its time is up.
-        if (failure.kind !== "conflict") void this.#owner.end(false).catch(() => undefined);
+        void this.#owner.end(false).catch(() => undefined);
         for (const { reject } of [...group, ...this.#queue.splice(0)]) reject(failure);
       }
     }
@@ -135,13 +144,13 @@ export class KafkaJobOutput implements JobOutput {
 
   async #commit(group: readonly Entry[]): Promise<void> {
     const { name, ends, directory } = this.#options;
-    for (const { transaction } of group) this.#consume(transaction.inputs);
     const { counters } = group.at(-1)!.transaction;
-    const state = encodeState({ committed: [...this.#consumed.values()], counters });
+    const inputs = group.flatMap(({ transaction }) => transaction.inputs);
+    const { records, join } = this.#progress.step(inputs, counters);
     const journal: TaggedBatch[] = group.map(({ value }) => ({ batch: oneRecord(name, value) }));
     const writes = new Map<string, [TopicPartition, TaggedBatch[]]>([
       [this.#journal.topic, [this.#journal, journal]],
-      [this.#jobs.topic, [this.#jobs, [{ batch: batchOfTexts([{ key: name, value: state }]) }]]],
+      [this.#jobs.topic, [this.#jobs, [{ batch: batchOfTexts(records) }]]],
     ]);
     for (const { transaction } of group) {
       if (transaction.quarantined === undefined) continue;
@@ -152,7 +161,8 @@ export class KafkaJobOutput implements JobOutput {
       writes.set(place.topic, write);
     }
     await this.#owner.begin([...writes.values()].map(([place]) => place));
-    const produced = await Promise.all([...writes.values()].map(([place, parts]) => this.#send(place, parts)));
+    const sent = Promise.all([...writes.values()].map(([place, parts]) => this.#send(place, parts)));
+    const [produced] = await Promise.all([sent, join?.()]);
     await this.#owner.end(true);
     for (const { topic, partition, baseOffset } of produced) ends.written({ topic, partition }, baseOffset);
     const { baseOffset } = produced[0]!;
@@ -185,13 +195,12 @@ export class KafkaJobOutput implements JobOutput {
     this.#sequences.set(place.topic, (sequence + count) % 2 ** 31);
     return produced;
   }
-
-  #consume(positions: readonly Position[]): void {
-    for (const position of positions) this.#consumed.set(`${position.topic}/${position.partition}`, position);
-  }
 }
 
-const jobsPlace = (directory: Directory): TopicPartition => ({ topic: directory.kafkaName(jobsTopic), partition: 0 });
+export const jobsPlace = (directory: Directory): TopicPartition => ({
+  topic: directory.kafkaName(jobsTopic),
+  partition: 0,
+});
 
 function oneRecord(key: string, value: Uint8Array): RecordBatch {
   const name = Buffer.from(key);
@@ -200,33 +209,4 @@ function oneRecord(key: string, value: Uint8Array): RecordBatch {
     keys: { bytes: name, starts: Uint32Array.of(0, name.length) },
     values: { bytes: value, starts: Uint32Array.of(0, value.length) },
   };
-}
-
-/**
- * What the job's last committed transaction says. Read with open transactions of others in between: those of this job are all decided, because its
- * earlier owner was fenced. A record without a marker behind it lost that to compaction, which keeps committed records only.
- */
-async function lastState(cluster: KafkaCluster, place: TopicPartition, name: string): Promise<JobState | undefined> {
-  const [end] = await cluster.retrying("take over", name, () => cluster.offsets([place], "replicated"));
-  let [committed, pending]: (string | undefined)[] = [];
-  let producerId: bigint | undefined;
-  await scan(cluster, place, { from: 0, to: end!, committedOnly: false }, (head) => {
-    if (head.control !== undefined) {
-      if (head.producerId !== producerId) return;
-      if (head.control === "commit") committed = pending;
-      pending = undefined;
-      producerId = undefined;
-      return;
-    }
-    const { count, keys, values } = decodeRecords(head, place.topic);
-    for (let i = 0; i < count; i++) {
-      const text = ({ bytes, starts }: RecordBatch["values"]): string =>
-        Buffer.from(bytes.subarray(starts[i], starts[i + 1])).toString();
-      if (keys === undefined || text(keys) !== name) continue;
-      if (pending !== undefined) committed = pending;
-      [pending, producerId] = [text(values), head.producerId];
-    }
-  });
-  const last = pending ?? committed;
-  return last === undefined ? undefined : decodeState(last);
 }

@@ -1,4 +1,4 @@
-// A job's transaction as the value of a record of the journal, and where a job goes on as the value of its record in `rdg.jobs`.
+// A job's transaction as the value of a record of the journal.
 //
 //   journal   length of the description u32 (LE) | description, JSON, padded with blanks to a multiple of 8 | packed updates, or nothing
 import { RdgError } from "../../core/errors.ts";
@@ -13,11 +13,6 @@ interface Description {
   readonly inputs: readonly (readonly [string, number, number])[];
   readonly counters: JobCounters;
   readonly hasUpdates: boolean;
-}
-
-export interface JobState {
-  readonly committed: readonly Position[];
-  readonly counters: JobCounters;
 }
 
 export function encodeTransaction(job: string, { updates, inputs, counters }: JobTransaction): Uint8Array {
@@ -57,15 +52,6 @@ export function decodeTransaction(
     updates: () => packed && decodeUpdateBatch(packed),
     sizeBytes: value.length,
   };
-}
-
-export function encodeState({ committed, counters }: JobState): string {
-  return JSON.stringify({ committed: committed.map(short), counters });
-}
-
-export function decodeState(text: string): JobState {
-  const { committed, counters } = JSON.parse(text) as { committed: Description["inputs"]; counters: JobCounters };
-  return { committed: committed.map(long), counters };
 }
 
 const short = ({ topic, partition, offset }: Position): [string, number, number] => [topic, partition, offset];

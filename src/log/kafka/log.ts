@@ -2,9 +2,10 @@
 import { describeLogDirsV4 } from "@platformatic/kafka";
 import type { Clock, Timers } from "../../core/clock.ts";
 import { RdgError } from "../../core/errors.ts";
-import { type Random, systemRandom } from "../../core/random.ts";
+import { type Random, randomId, systemRandom } from "../../core/random.ts";
 import type {
   JobOutput,
+  JobWorker,
   Log,
   PartitionBounds,
   Producer,
@@ -18,7 +19,8 @@ import { BrokerTime } from "./broker-time.ts";
 import { KafkaCluster, type TopicPartition } from "./cluster.ts";
 import { Directory } from "./directory.ts";
 import { errorNames, logClosed } from "./failures.ts";
-import { KafkaJobOutput } from "./job-output.ts";
+import { type JobOutputOptions, KafkaJobOutput } from "./job-output.ts";
+import { KafkaJobWorker } from "./job-worker.ts";
 import { Lane } from "./lane.ts";
 import { Owner } from "./owner.ts";
 import { PlainSender } from "./plain-sender.ts";
@@ -46,7 +48,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const settings = { ...kafkaLogDefaults, ...options.settings };
   const cluster = new KafkaCluster({ connection, settings, clock, timers, random });
   try {
-    const log = new KafkaLog(cluster);
+    const log = new KafkaLog(cluster, settings.instance ?? randomId(random));
     await log.directory.open();
     return log;
   } catch (error) {
@@ -67,6 +69,8 @@ class KafkaLog implements Log {
   readonly #context: ReadContext;
   readonly #producers = new Map<string, KafkaProducer>();
   readonly #outputs = new Map<string, KafkaJobOutput>();
+  readonly #workers = new Set<KafkaJobWorker>();
+  readonly #instance: string;
   readonly #lanes = new Map<string, Lane[]>();
   readonly #stored = new Map<string, StoredBatches>();
   readonly #budget: BatchBudget;
@@ -76,7 +80,8 @@ class KafkaLog implements Log {
   #shownMs = -Infinity;
   #closing: Promise<void> | undefined;
 
-  constructor(cluster: KafkaCluster) {
+  constructor(cluster: KafkaCluster, instance: string) {
+    this.#instance = instance;
     const sender = new PlainSender(cluster);
     this.#cluster = cluster;
     this.directory = new Directory(cluster, sender);
@@ -119,19 +124,23 @@ class KafkaLog implements Log {
     this.#checkOpen();
     checkOwnerName(name);
     await this.directory.reload();
-    const { directory } = this;
-    const checkQuarantine = (topic: string): void => checkQuarantineTopic(topic, directory.known(topic));
-    const output = await KafkaJobOutput.takeOver({
-      cluster: this.#cluster,
-      directory,
-      ends: this.#ends,
-      name,
-      checkQuarantine,
-    });
+    const output = await KafkaJobOutput.takeOver(this.#outputOptions(name));
     this.#outputs.get(name)?.takenOver();
     this.#checkOpen();
     this.#outputs.set(name, output);
     return output;
+  }
+
+  async joinJob(name: string, topic: string): Promise<JobWorker> {
+    this.#checkOpen();
+    checkOwnerName(name);
+    await this.directory.reload();
+    const settings = await this.directory.find(topic);
+    if (settings.form === "updates") throw notRecords(topic);
+    const instance = this.#instance;
+    const worker = await KafkaJobWorker.join({ ...this.#outputOptions(name), topic: settings, instance });
+    this.#workers.add(worker);
+    return worker;
   }
 
   read(options: ReadOptions): AsyncIterable<RecordFrame> {
@@ -199,7 +208,7 @@ class KafkaLog implements Log {
       owner.end(logClosed());
       return owner.idle();
     });
-    await Promise.all(idle);
+    await Promise.all([...idle, ...[...this.#workers].map((worker) => worker.leave())]);
     this.#closed.abort(logClosed());
     this.#cluster.close();
   }
@@ -214,6 +223,12 @@ class KafkaLog implements Log {
       (await Promise.all(options.topics.map((topic) => this.directory.find(topic))));
     for (const { name, form } of topics) if (form === "updates") throw notRecords(name);
     return await cursorsOf(this.#context, topics, options, (places) => this.#ends.ask(places));
+  }
+
+  #outputOptions(name: string): JobOutputOptions {
+    const { directory } = this;
+    const checkQuarantine = (topic: string): void => checkQuarantineTopic(topic, directory.known(topic));
+    return { cluster: this.#cluster, directory, ends: this.#ends, name, checkQuarantine };
   }
 
   #openLane(owner: Owner, name: string, topic: TopicSettings, partition: number): Lane {

@@ -1,5 +1,5 @@
 // A name that one process owns at a time, by Kafka's transactional ids: taking it over raises its epoch, and brokers refuse what comes with an earlier one.
-import { addPartitionsToTxnV3, endTxnV3, initProducerIdV4 } from "@platformatic/kafka";
+import { addOffsetsToTxnV3, addPartitionsToTxnV3, endTxnV3, initProducerIdV4 } from "@platformatic/kafka";
 import type { KafkaCluster, TopicPartition } from "./cluster.ts";
 
 export interface Epoch {
@@ -49,6 +49,14 @@ export class Owner {
     );
   }
 
+  /** A group's offsets become part of the transaction. */
+  async addOffsets(groupId: string): Promise<void> {
+    const { producerId, epoch } = this.#epoch;
+    await this.#coordinated("begin a transaction", (coordinator) =>
+      addOffsetsToTxnV3.api.async(coordinator, this.transactionalId, producerId, epoch, groupId),
+    );
+  }
+
   async end(commit: boolean): Promise<void> {
     const { producerId, epoch } = this.#epoch;
     await this.#coordinated("end a transaction", (coordinator) =>
@@ -71,7 +79,7 @@ export class Owner {
     call: (coordinator: Awaited<ReturnType<KafkaCluster["coordinator"]>>) => Promise<T>,
   ): Promise<T> {
     return this.#cluster.retrying(doing, this.transactionalId, async () =>
-      call(await this.#cluster.coordinator(this.transactionalId)),
+      call(await this.#cluster.coordinator("transaction", this.transactionalId)),
     );
   }
 }
@@ -84,7 +92,7 @@ async function initialise(
   const { transactionTimeoutMs } = cluster.settings;
   const answer = await cluster.retrying("take over", transactionalId, async () =>
     initProducerIdV4.api.async(
-      await cluster.coordinator(transactionalId),
+      await cluster.coordinator("transaction", transactionalId),
       transactionalId,
       transactionTimeoutMs,
       producerId,

@@ -24,10 +24,12 @@ export interface TopicCursor extends Cursor {
 export async function cursorsOf(
   { cluster, directory }: ReadContext,
   topics: readonly TopicSettings[],
-  { from, until, fromTimestampMs }: ReadOptions,
+  { partitions, from, until, fromTimestampMs }: ReadOptions,
   ends: (places: readonly TopicPartition[]) => Promise<number[]>,
 ): Promise<TopicCursor[]> {
-  const all = topics.flatMap((topic) => directory.partitionsOf(topic).map((place) => ({ topic: topic.name, place })));
+  const all = topics
+    .flatMap((topic) => directory.partitionsOf(topic).map((place) => ({ topic: topic.name, place })))
+    .filter(({ place }) => partitions?.includes(place.partition) ?? true);
   const places = all.map(({ place }) => place);
   const untils = until === undefined ? undefined : await ends(places);
   const since =

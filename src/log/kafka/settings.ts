@@ -51,6 +51,15 @@ export interface KafkaLogSettings {
   readonly requestTimeoutMs: number;
   /** After this long without a word of its owner the coordinator aborts an open transaction. Until then it hides what follows it from readers. */
   readonly transactionTimeoutMs: number;
+  /**
+   * Names this process among those that share its work. One that starts again under its name takes its earlier self's place at once, which otherwise is given up
+   * after the session timeout. A random name when undefined.
+   */
+  readonly instance: string | undefined;
+  /** After this long without a word of a job's worker its partitions go to others; the broker sets bounds. Undefined is the broker's default. */
+  readonly sessionTimeoutMs: number | undefined;
+  /** How long a worker may take to publish what it has open before its partitions go to others. */
+  readonly rebalanceTimeoutMs: number;
   /** Idempotency keys and sequences remembered over all partitions; more rejects with `overloaded`. About 200 bytes of memory each. */
   readonly rememberedBatchesMax: number;
 }
@@ -71,6 +80,9 @@ export const kafkaLogDefaults: KafkaLogSettings = {
   connectTimeoutMs: 5_000,
   requestTimeoutMs: 30_000,
   transactionTimeoutMs: 15_000,
+  instance: undefined,
+  sessionTimeoutMs: undefined,
+  rebalanceTimeoutMs: 10_000,
   rememberedBatchesMax: 500_000,
 };
 

@@ -1,0 +1,285 @@
+// A job's worker among others: its partitions come from a consumer group, and the group's offsets are committed in the transactions that publish windows.
+import {
+  ConfigResourceTypes,
+  incrementalAlterConfigsV1,
+  IncrementalAlterConfigOperationTypes,
+  offsetFetchV8,
+} from "@platformatic/kafka";
+import { RdgError } from "../../core/errors.ts";
+import type { Position } from "../../model/position.ts";
+import type { JobAssignment, JobCounters, JobTransaction, JobWorker, TopicSettings } from "../port.ts";
+import { errorNames, fenced, logClosed } from "./failures.ts";
+import { type JobOutputOptions, jobsPlace, KafkaJobOutput } from "./job-output.ts";
+import { decodeState, writtenStates } from "./job-state.ts";
+import { Membership } from "./membership.ts";
+import { Owner } from "./owner.ts";
+import { decodePartitionState, keyOf, PartitionedProgress, type PartitionState } from "./partition-state.ts";
+
+type State = Omit<PartitionState, "worker">;
+type States = ReadonlyMap<number, State>;
+
+export interface JobWorkerOptions extends JobOutputOptions {
+  readonly topic: TopicSettings;
+  /** Of this process. */
+  readonly instance: string;
+}
+
+/** A worker that leaves in order has its transaction decided before; what is open after this long is of one that died. */
+const deadAfterMs = 300;
+const undecidedPollMs = 5;
+/** In a session. */
+const heartbeats = 6;
+
+export class KafkaJobWorker implements JobWorker {
+  readonly #options: JobWorkerOptions;
+  readonly #groupId: string;
+  readonly #kafkaTopic: string;
+  readonly #membership: Membership;
+  #open: Assignment | undefined;
+  #left = false;
+
+  private constructor(options: JobWorkerOptions) {
+    const { directory, cluster, name, topic, instance } = options;
+    this.#options = options;
+    this.#groupId = directory.kafkaName(`rdg.job.${name}`);
+    this.#kafkaTopic = directory.kafkaName(topic.name);
+    this.#membership = new Membership({
+      cluster,
+      groupId: this.#groupId,
+      memberId: instance,
+      topic: this.#kafkaTopic,
+      onReassigned: () => this.#open?.ends(),
+      onLost: () => this.#open?.lost(),
+    });
+  }
+
+  static async join(options: JobWorkerOptions): Promise<KafkaJobWorker> {
+    const { cluster, directory, name, instance } = options;
+    // What an earlier self left open is aborted before anybody waits for it.
+    await Owner.take(cluster, transactionalId(options, instance));
+    const { sessionTimeoutMs } = cluster.settings;
+    if (sessionTimeoutMs !== undefined)
+      await setSession(options, directory.kafkaName(`rdg.job.${name}`), sessionTimeoutMs);
+    return new KafkaJobWorker(options);
+  }
+
+  async assignment(signal?: AbortSignal): Promise<JobAssignment> {
+    await this.#open?.close();
+    for (;;) {
+      if (this.#left) throw logClosed();
+      const partitions = await this.#membership.take(signal);
+      const open = new Assignment(this.#options.name, partitions, () => this.#membership.letGo());
+      this.#open = open;
+      try {
+        await this.#prepare(open, signal);
+      } catch (error) {
+        await open.close();
+        throw error;
+      }
+      if (!open.isLost) return open;
+      await open.close();
+    }
+  }
+
+  async leave(): Promise<void> {
+    this.#left = true;
+    await this.#open?.close();
+    await this.#membership.leave();
+  }
+
+  async #prepare(open: Assignment, signal: AbortSignal | undefined): Promise<void> {
+    const { cluster, name, topic, instance } = this.#options;
+    const owner = await Owner.take(cluster, transactionalId(this.#options, instance));
+    const states = await this.#states(open.partitions, signal);
+    const progress = new PartitionedProgress({
+      cluster,
+      owner,
+      membership: this.#membership,
+      instance,
+      groupId: this.#groupId,
+      job: name,
+      topic: topic.name,
+      kafkaTopic: this.#kafkaTopic,
+      states,
+    });
+    const committed = [...states].flatMap(([partition, { offset }]): Position[] =>
+      offset < 0 ? [] : [{ topic: topic.name, partition, offset }],
+    );
+    const counters = countersOf(states, topic.partitions);
+    open.begin(new KafkaJobOutput(this.#options, { owner, progress, committed, counters }));
+  }
+
+  /** Of these partitions: what was committed for them last, by whomever. */
+  async #states(partitions: readonly number[], signal: AbortSignal | undefined): Promise<States> {
+    const { cluster, name, directory, topic } = this.#options;
+    const offsets = await this.#stableOffsets(partitions, signal);
+    const states = new Map<number, State>();
+    for (const [partition, { metadata }] of offsets) {
+      if (metadata !== "") states.set(partition, decodePartitionState(metadata));
+    }
+    const unknown = partitions.filter((partition) => !states.has(partition));
+    if (unknown.length === 0) return states;
+    // Kafka has forgotten the group after a week without members, or the job never ran so: with one owner, or not at all.
+    const keys = new Set([name, ...unknown.map((partition) => keyOf(name, partition))]);
+    const written = await writtenStates(cluster, jobsPlace(directory), keys);
+    const whole = written.get(name)!.committed;
+    const before = whole === undefined ? undefined : decodeState(whole);
+    for (const partition of unknown) {
+      const text = written.get(keyOf(name, partition))!.committed;
+      const own = before?.committed.find(
+        (position) => position.topic === topic.name && position.partition === partition,
+      );
+      const counts = Object.entries(before?.counters ?? {}).map(([counter, all]) => [counter, all[partition] ?? 0]);
+      const state =
+        text === undefined
+          ? { offset: own?.offset ?? -1, counters: Object.fromEntries(counts) as Record<string, number> }
+          : decodePartitionState(text);
+      // Offsets without counters were set by a tool.
+      const set = offsets.get(partition)!.next;
+      states.set(partition, set < 0 ? state : { ...state, offset: set - 1 });
+    }
+    return new Map([...states].sort(([a], [b]) => a - b));
+  }
+
+  /** The group's offsets once no transaction that would change them is open. */
+  async #stableOffsets(
+    partitions: readonly number[],
+    signal: AbortSignal | undefined,
+  ): Promise<ReadonlyMap<number, { readonly next: number; readonly metadata: string }>> {
+    const { cluster } = this.#options;
+    const asked = [{ name: this.#kafkaTopic, partitionIndexes: [...partitions] }];
+    const group = { groupId: this.#groupId, memberId: null, memberEpoch: -1, topics: asked };
+    const startMs = cluster.clock.monotonicMs();
+    for (let isFenced = false; ;) {
+      const answer = await cluster.retrying(
+        "take over",
+        this.#groupId,
+        async () => {
+          const coordinator = await cluster.coordinator("group", this.#groupId);
+          return await offsetFetchV8.api.async(coordinator, [group], true).catch((error: unknown) => {
+            if (errorNames(error).includes("UNSTABLE_OFFSET_COMMIT")) return undefined;
+            throw error;
+          });
+        },
+        signal,
+      );
+      if (answer !== undefined) {
+        const found = answer.groups.flatMap(({ topics }) => topics.flatMap((of) => of.partitions));
+        return new Map(
+          found.map(({ partitionIndex, committedOffset, metadata }) => [
+            partitionIndex,
+            { next: Number(committedOffset), metadata: metadata ?? "" },
+          ]),
+        );
+      }
+      const waitedMs = cluster.clock.monotonicMs() - startMs;
+      if (!isFenced && waitedMs > deadAfterMs) {
+        await this.#endDead(partitions);
+        isFenced = true;
+      }
+      await cluster.timers.sleep(undecidedPollMs, signal);
+    }
+  }
+
+  /** Ends transactions of workers that had these partitions before and died: nobody else would, before their time is up. */
+  async #endDead(partitions: readonly number[]): Promise<void> {
+    const { cluster, directory, name, instance } = this.#options;
+    const keys = new Set(partitions.map((partition) => keyOf(name, partition)));
+    const written = await writtenStates(cluster, jobsPlace(directory), keys);
+    const open = [...written.values()].flatMap((state) => state.open.map((text) => decodePartitionState(text).worker));
+    for (const worker of new Set(open)) {
+      if (worker !== instance) await Owner.take(cluster, transactionalId(this.#options, worker));
+    }
+  }
+}
+
+const transactionalId = ({ directory, name }: JobWorkerOptions, instance: string): string =>
+  directory.kafkaName(`rdg.worker.${name}.${instance}`);
+
+function countersOf(states: States, partitions: number): JobCounters {
+  const counters: Record<string, number[]> = {};
+  for (const [partition, state] of states) {
+    for (const [name, count] of Object.entries(state.counters)) {
+      counters[name] ??= Array.from({ length: partitions }, () => 0);
+      counters[name][partition] = count;
+    }
+  }
+  return counters;
+}
+
+/** One turn of the worker's: an output for its partitions, until it is closed. */
+class Assignment implements JobAssignment {
+  readonly partitions: readonly number[];
+  isLost = false;
+  readonly #name: string;
+  readonly #letGo: () => void;
+  readonly #ending = new AbortController();
+  #output: KafkaJobOutput | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(name: string, partitions: readonly number[], letGo: () => void) {
+    this.#name = name;
+    this.partitions = partitions;
+    this.#letGo = letGo;
+  }
+
+  get ending(): AbortSignal {
+    return this.#ending.signal;
+  }
+  get committed(): JobAssignment["committed"] {
+    return this.#output!.committed;
+  }
+  get counters(): JobCounters {
+    return this.#output!.counters;
+  }
+
+  begin(output: KafkaJobOutput): void {
+    this.#output = output;
+    if (this.isLost) this.lost();
+  }
+
+  commit(transaction: JobTransaction): ReturnType<JobAssignment["commit"]> {
+    return this.#output!.commit(transaction);
+  }
+
+  ends(): void {
+    this.#ending.abort();
+  }
+
+  lost(): void {
+    this.isLost = true;
+    this.#output?.end(fenced("Job", this.#name));
+    this.#ending.abort();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= (async (): Promise<void> => {
+      await this.#output?.close();
+      this.#letGo();
+    })();
+    return this.#closing;
+  }
+}
+
+/** Of this group alone. */
+async function setSession({ cluster }: JobWorkerOptions, groupId: string, timeoutMs: number): Promise<void> {
+  const values = { "consumer.session.timeout.ms": timeoutMs, "consumer.heartbeat.interval.ms": timeoutMs / heartbeats };
+  const configs = Object.entries(values).map(([name, value]) => ({
+    name,
+    configOperation: IncrementalAlterConfigOperationTypes.SET,
+    value: String(Math.floor(value)),
+  }));
+  const resource = { resourceType: ConfigResourceTypes.GROUP, resourceName: groupId, configs };
+  await cluster
+    .retrying("set a group's session timeout", groupId, async () =>
+      incrementalAlterConfigsV1.api.async(await cluster.controller(), [resource], false),
+    )
+    .catch((error: unknown) => {
+      if (!errorNames(error).includes("INVALID_CONFIG")) throw error;
+      throw new RdgError("invalid", "session_timeout_refused", `Kafka does not allow sessions of ${timeoutMs} ms.`, {
+        place: groupId,
+        hint: "Choose another sessionTimeoutMs, or change group.consumer.min.session.timeout.ms and group.consumer.min.heartbeat.interval.ms of the brokers.",
+        cause: error,
+      });
+    });
+}
