@@ -1,6 +1,7 @@
 // The pipeline on a worker thread as the main thread sees it: the same ports, each call a message.
 import { Worker } from "node:worker_threads";
 import { RdgError } from "../core/errors.ts";
+import { giveBack } from "../core/give-back.ts";
 import { RemoteThread } from "../core/thread-bridge.ts";
 import {
   BadRecords,
@@ -11,7 +12,10 @@ import {
 } from "../gateway/port.ts";
 import type { LogReader, PartitionBounds, RecordFrame, TopicSettings, UpdateFrame } from "../log/port.ts";
 import type { GraphModel } from "../model/definition.ts";
+import type { Position } from "../model/position.ts";
+import type { UpdateBatch } from "../model/update/batch.ts";
 import { decodeUpdateBatch } from "../model/update/codec.ts";
+import { ColumnMemory } from "../model/update/column-memory.ts";
 import type { SchemaRegistry } from "../schemas/port.ts";
 import type { PackedFrame, PipelineWorkerData } from "./pipeline-worker.ts";
 import type { PipelineParts } from "./pipeline.ts";
@@ -79,12 +83,51 @@ function remoteLog(remote: RemoteThread): LogReader {
     settled: (topic) => remote.call("log", "settled", [topic]),
     read: ({ signal, ...options }) => remote.stream<RecordFrame>("log", "read", [options], signal),
     async *readUpdates({ signal, ...options }): AsyncGenerator<UpdateFrame> {
+      const memories: ColumnMemory[] = [];
       for await (const frame of remote.stream<PackedFrame>("frames", "readUpdates", [options], signal)) {
-        const { packed } = frame;
-        yield { ...frame, updates: () => (packed === undefined ? undefined : decodeUpdateBatch(packed)) };
+        yield new RemoteFrame(frame, memories);
       }
     },
   };
+}
+
+/** A frame whose packed bytes are nobody else's. */
+class RemoteFrame implements UpdateFrame {
+  readonly source: string;
+  readonly offset: number;
+  readonly job: string;
+  readonly timestampMs: number;
+  readonly inputs: readonly Position[];
+  readonly packed: Uint8Array | undefined;
+  readonly sizeBytes: number;
+  /** Those that are free; one is kept. */
+  readonly #memories: ColumnMemory[];
+  #memory: ColumnMemory | undefined;
+
+  constructor({ source, offset, job, timestampMs, inputs, packed, sizeBytes }: PackedFrame, memories: ColumnMemory[]) {
+    this.source = source;
+    this.offset = offset;
+    this.job = job;
+    this.timestampMs = timestampMs;
+    this.inputs = inputs;
+    this.packed = packed;
+    this.sizeBytes = sizeBytes;
+    this.#memories = memories;
+  }
+
+  updates(): UpdateBatch | undefined {
+    if (this.packed === undefined) return undefined;
+    this.#memory ??= this.#memories.pop() ?? new ColumnMemory();
+    return decodeUpdateBatch(this.packed, undefined, this.#memory);
+  }
+
+  release(): void {
+    if (this.packed !== undefined) giveBack(this.packed);
+    if (this.#memory === undefined) return;
+    this.#memory.reuse();
+    if (this.#memories.length === 0) this.#memories.push(this.#memory);
+    this.#memory = undefined;
+  }
 }
 
 function remoteGateway(remote: RemoteThread): Gateway {

@@ -1,14 +1,23 @@
 import { MessageChannel } from "node:worker_threads";
 import { afterEach, expect, test } from "vitest";
 import { RdgError } from "./errors.ts";
-import { RemoteThread, serveThread } from "./thread-bridge.ts";
+import { HandedOver, RemoteThread, serveThread } from "./thread-bridge.ts";
 
 const channels: MessageChannel[] = [];
 let produced = 0;
 let returned = false;
 
+const buffers: Uint8Array<ArrayBuffer>[] = [];
+
 const target = {
   base: 40,
+  async *buffers() {
+    for (let i = 0; i < 3; i++) {
+      const bytes = new Uint8Array(100).fill(i);
+      buffers.push(bytes);
+      yield new HandedOver({ i, bytes }, [bytes.buffer]);
+    }
+  },
   add(a: number) {
     return Promise.resolve(this.base + a);
   },
@@ -40,6 +49,7 @@ afterEach(() => {
   for (const { port1 } of channels.splice(0)) port1.close();
   produced = 0;
   returned = false;
+  buffers.length = 0;
 });
 
 test("calls answer with the method's value, on its own object", async () => {
@@ -60,6 +70,13 @@ test("a stream arrives whole and in order", async () => {
   const seen: number[] = [];
   for await (const item of bridge().stream<number>("target", "numbers", [100])) seen.push(item);
   expect(seen).toEqual(Array.from({ length: 100 }, (_, i) => i));
+});
+
+test("items of a stream hand buffers over, which are then gone on their side", async () => {
+  const seen: unknown[] = [];
+  for await (const item of bridge().stream("target", "buffers", [])) seen.push(item);
+  expect(seen).toEqual([0, 1, 2].map((i) => ({ i, bytes: new Uint8Array(100).fill(i) })));
+  expect(buffers.map(({ length }) => length)).toEqual([0, 0, 0]);
 });
 
 test("a stream runs ahead of its reader by a bound, and ends when the reader leaves", async () => {

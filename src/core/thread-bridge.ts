@@ -35,6 +35,17 @@ interface PlainError {
 /** Items that a stream may send ahead of its reader. */
 const creditMax = 4;
 
+/** An item of a stream with buffers that the other thread takes over: they are not copied, and gone on this side. */
+export class HandedOver {
+  readonly value: unknown;
+  readonly buffers: readonly ArrayBuffer[];
+
+  constructor(value: unknown, buffers: readonly ArrayBuffer[]) {
+    this.value = value;
+    this.buffers = buffers;
+  }
+}
+
 type Methods = Readonly<Record<string, (...args: never[]) => unknown>>;
 
 /** Serves the methods of `targets` to the other side of the port. What a method returns must be clonable, or an async iterable of clonable items. */
@@ -59,7 +70,8 @@ export function serveThread(port: BridgePort, targets: Readonly<Record<string, o
         while (state.credit === 0 && !state.left) await state.wake.wait();
         if (state.left) break;
         state.credit--;
-        port.postMessage({ kind: "item", id, value });
+        if (value instanceof HandedOver) port.postMessage({ kind: "item", id, value: value.value }, value.buffers);
+        else port.postMessage({ kind: "item", id, value });
       }
       port.postMessage({ kind: "end", id });
     } catch (error) {

@@ -4,6 +4,7 @@
 import type { IncomingMessage } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { RdgError } from "../core/errors.ts";
+import { giveBack } from "../core/give-back.ts";
 import type { ByteBudget, Holding } from "./byte-budget.ts";
 import { whenOver } from "./when-over.ts";
 
@@ -121,6 +122,7 @@ class IncomingBody {
     }
     if (length > this.#buffer.length) this.#grow(length);
     chunk.copy(this.#buffer, this.#length);
+    giveBack(chunk);
     this.#length = length;
   }
 

@@ -165,6 +165,7 @@ export class StoreFeeder {
       await this.#gate;
       this.#applying = this.#patiently(() => store.apply(frame));
       await this.#applying;
+      frame.release?.();
       this.#applied = frame.offset;
       for (const { topic, partition, offset } of frame.inputs) this.#inputs.set(`${topic}/${partition}`, offset);
       if (frame.offset >= catchUpTo) this.#caughtUp();

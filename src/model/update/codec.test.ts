@@ -6,6 +6,7 @@ import { decodeGarbage } from "../../../test/update-algebra/garbage.ts";
 import { RdgError } from "../../core/errors.ts";
 import { seededRandom } from "../../core/random.ts";
 import { decodeUpdateBatch, encodeUpdateBatch } from "./codec.ts";
+import { ColumnMemory } from "./column-memory.ts";
 
 const golden = new URL("../../../test/golden/update-batch/every-column.v1.bin", import.meta.url);
 
@@ -17,6 +18,28 @@ describe("the packed update batch", () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  it("is the same in memory that held other batches before", () => {
+    const memory = new ColumnMemory();
+    fc.assert(
+      fc.property(fc.array(arbitraryBatch, { minLength: 1, maxLength: 3 }), (batches) => {
+        memory.reuse();
+        const packed = batches.map((batch) => encodeUpdateBatch(batch));
+        // All at once: what is handed out does not overlap.
+        expect(packed.map((bytes) => decodeUpdateBatch(bytes, undefined, memory))).toEqual(batches);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("finds memory for columns however long they are", () => {
+    const memory = new ColumnMemory();
+    for (let round = 0; round < 2; round++) {
+      memory.reuse();
+      const arrays = Array.from({ length: 40 }, (_, i) => memory.doubles(i === 20 ? 300_000 : 60_000).fill(i));
+      expect(arrays.every((array, i) => array.every((value) => value === i))).toBe(true);
+    }
   });
 
   it("has these bytes in version 1", () => {

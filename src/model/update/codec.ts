@@ -20,6 +20,7 @@
 import { RdgError } from "../../core/errors.ts";
 import type { EdgeColumns, NodeColumns, UpdateBatch } from "./batch.ts";
 import { denseNumbers, readProperties, writeProperties } from "./codec-properties.ts";
+import type { ColumnMemory } from "./column-memory.ts";
 import { PackedReader } from "./packed-reader.ts";
 import { PackedWriter } from "./packed-writer.ts";
 
@@ -105,16 +106,17 @@ function spansOf(last: Float64Array, first: Float64Array): Float64Array | undefi
 }
 
 /**
- * Typed arrays of a packed batch, partly views on `bytes`: keep those unchanged as long as the batch is in use.
+ * Typed arrays of a packed batch, partly views on `bytes`: keep those unchanged as long as the batch is in use. The others are in `memory`, where it is given.
  * @throws RdgError corrupt, `update_batch_damaged`; invalid, `update_batch_version` when a later version of RDG wrote it
  */
 export function decodeUpdateBatch(
   bytes: Uint8Array,
   decodedSizeBytesMax: number = decodedSizeBytesMaxDefault,
+  memory?: ColumnMemory,
 ): UpdateBatch {
   const aligned =
     bytes.byteOffset % 8 === 0 ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) : new Uint8Array(bytes);
-  const reader = new PackedReader(aligned, decodedSizeBytesMax);
+  const reader = new PackedReader(aligned, decodedSizeBytesMax, memory);
   const head = reader.head(headBytes / 8);
   if (reader.uint32(head) !== magic) throw reader.damaged("it does not begin as one");
   refuseOtherVersion(reader.uint16(head + 4));

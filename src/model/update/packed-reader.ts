@@ -4,17 +4,20 @@
 // (columns of equal values, dictionaries) is charged to a bound on the decoded size.
 import { RdgError } from "../../core/errors.ts";
 import { type BytesColumn, stateAbsent, stateNull, stateValue } from "./batch.ts";
+import type { ColumnMemory } from "./column-memory.ts";
 import { dictionaryValueBytesMax } from "./packed-writer.ts";
 
 export class PackedReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
+  readonly #memory: ColumnMemory | undefined;
   #at = 0;
   #allowance: number;
 
-  /** `bytes` begin at a multiple of 8 of their buffer. */
-  constructor(bytes: Uint8Array, decodedSizeBytesMax: number) {
+  /** `bytes` begin at a multiple of 8 of their buffer. Without `memory` every array has its own. */
+  constructor(bytes: Uint8Array, decodedSizeBytesMax: number, memory: ColumnMemory | undefined) {
     this.#bytes = bytes;
+    this.#memory = memory;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#allowance = decodedSizeBytesMax;
   }
@@ -37,6 +40,20 @@ export class PackedReader {
   #charge(size: number): void {
     this.#allowance -= size;
     if (this.#allowance < 0) throw this.damaged("it stands for more data than a batch may hold");
+  }
+
+  /** Arrays of undefined content, to be written whole. */
+  #newDoubles(count: number): Float64Array {
+    return this.#memory === undefined ? new Float64Array(count) : this.#memory.doubles(count);
+  }
+  #newWords(count: number): Uint32Array {
+    return this.#memory === undefined ? new Uint32Array(count) : this.#memory.words(count);
+  }
+  #newExact(count: number): BigInt64Array {
+    return this.#memory === undefined ? new BigInt64Array(count) : this.#memory.integers64(count);
+  }
+  #newBytes(count: number): Uint8Array {
+    return this.#memory === undefined ? new Uint8Array(count) : this.#memory.bytes(count);
   }
 
   /** The start of the next `size` bytes; moves behind them and their padding. */
@@ -76,7 +93,7 @@ export class PackedReader {
 
   emptyStates(count: number): Uint8Array {
     this.#charge(count);
-    return new Uint8Array(count);
+    return this.#newBytes(count).fill(stateAbsent);
   }
 
   /** States of an optional column: a bitmap of contributing rows (when not all) and one of nulls (when any). */
@@ -116,7 +133,7 @@ export class PackedReader {
     const from = this.#take(count * width);
     if (width === 8) return this.#doubles(from, count);
     this.#charge(count * 8);
-    const values = new Float64Array(count);
+    const values = this.#newDoubles(count);
     const start = this.#bytes.byteOffset + from;
     if (width === 0) values.fill(base);
     else if (width === 1) addBytes(values, this.#bytes, from, base);
@@ -133,7 +150,7 @@ export class PackedReader {
       throw this.damaged("an index is out of bounds");
     const from = this.#take(count * width);
     this.#charge(count * 4);
-    const values = new Uint32Array(count);
+    const values = this.#newWords(count);
     const start = this.#bytes.byteOffset + from;
     let greatest = base;
     if (width === 0) values.fill(base);
@@ -153,7 +170,8 @@ export class PackedReader {
   plainBytes(count: number, lengthMin: number, lengthMax: number): BytesColumn {
     const lengths = this.integers(count, Math.min(lengthMax, this.remaining));
     this.#charge(count * 4 + 4);
-    const starts = new Uint32Array(count + 1);
+    const starts = this.#newWords(count + 1);
+    starts[0] = 0;
     let total = 0;
     let least = 0xffffffff;
     for (let i = 0; i < count; i++) {
@@ -174,14 +192,15 @@ export class PackedReader {
     const numbers = this.integers(count, entries - 1);
     const from = dictionary.starts;
     this.#charge(count * 4 + 4);
-    const starts = new Uint32Array(count + 1);
+    const starts = this.#newWords(count + 1);
+    starts[0] = 0;
     let total = 0;
     for (let i = 0; i < count; i++) {
       total += from[numbers[i]! + 1]! - from[numbers[i]!]!;
       starts[i + 1] = total;
     }
     this.#charge(total);
-    const bytes = new Uint8Array(total);
+    const bytes = this.#newBytes(total);
     let to = 0;
     for (let i = 0; i < count; i++) {
       const end = from[numbers[i]! + 1]!;
@@ -193,21 +212,22 @@ export class PackedReader {
   /** Spreads dense values over the rows whose state is at least `least`; other rows get `empty`. */
   spread(dense: Float64Array, states: Uint8Array, least: number, empty: number): Float64Array {
     this.#charge(states.length * 8);
-    const values = new Float64Array(states.length);
+    const values = this.#newDoubles(states.length);
     for (let row = 0, i = 0; row < states.length; row++) values[row] = states[row]! >= least ? dense[i++]! : empty;
     return values;
   }
 
   spreadExact(dense: BigInt64Array, states: Uint8Array): BigInt64Array {
     this.#charge(states.length * 8);
-    const values = new BigInt64Array(states.length);
+    const values = this.#newExact(states.length).fill(0n);
     for (let row = 0, i = 0; row < states.length; row++) if (states[row] === stateValue) values[row] = dense[i++]!;
     return values;
   }
 
   spreadBytes(dense: BytesColumn, states: Uint8Array): BytesColumn {
     this.#charge(states.length * 4 + 4);
-    const starts = new Uint32Array(states.length + 1);
+    const starts = this.#newWords(states.length + 1);
+    starts[0] = 0;
     for (let row = 0, i = 0; row < states.length; row++) {
       if (states[row] === stateValue) i++;
       starts[row + 1] = dense.starts[i]!;
@@ -218,11 +238,11 @@ export class PackedReader {
   /** `from - difference` per row; the differences are those of the rows whose state is not absent, other rows get 0. */
   subtractFrom(from: Float64Array, differences: Float64Array, states?: Uint8Array): Float64Array {
     this.#charge(from.length * 8);
-    const values = new Float64Array(from.length);
+    const values = this.#newDoubles(from.length);
     if (states === undefined) for (let row = 0; row < from.length; row++) values[row] = from[row]! - differences[row]!;
     else {
       for (let row = 0, i = 0; row < from.length; row++) {
-        if (states[row] !== stateAbsent) values[row] = from[row]! - differences[i++]!;
+        values[row] = states[row] === stateAbsent ? 0 : from[row]! - differences[i++]!;
       }
     }
     return values;
@@ -230,7 +250,7 @@ export class PackedReader {
 
   doublesOf(exact: BigInt64Array): Float64Array {
     this.#charge(exact.length * 8);
-    const values = new Float64Array(exact.length);
+    const values = this.#newDoubles(exact.length);
     for (let i = 0; i < exact.length; i++) values[i] = Number(exact[i]);
     return values;
   }
@@ -238,7 +258,8 @@ export class PackedReader {
   /** Row offsets from sizes of at most `sizeMax`. */
   startsOf(sizes: Uint32Array): Uint32Array {
     this.#charge(sizes.length * 4 + 4);
-    const starts = new Uint32Array(sizes.length + 1);
+    const starts = this.#newWords(sizes.length + 1);
+    starts[0] = 0;
     let total = 0;
     for (let i = 0; i < sizes.length; i++) {
       total += sizes[i]!;

@@ -8,6 +8,8 @@ import { systemTimers } from "../../core/clock.ts";
 import { RdgError } from "../../core/errors.ts";
 import type { Turns } from "../../core/turns.ts";
 import type { Filter, FilterTarget, PropertyValue } from "../../model/filter.ts";
+import { decodeUpdateBatch, encodeUpdateBatch } from "../../model/update/codec.ts";
+import { ColumnMemory } from "../../model/update/column-memory.ts";
 import type { Update } from "../../model/update/element.ts";
 import { referenceStore } from "../../testing/reference-store.ts";
 import {
@@ -72,6 +74,31 @@ test("the graph is what the updates mean, and agrees with itself", async () => {
       await store.close();
     }),
     { numRuns: 300 },
+  );
+});
+
+test("nothing of a frame is kept: its memory may hold anything afterwards", async () => {
+  const memory = new ColumnMemory();
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyUpdate(), { maxLength: 60 }), frames, async (updates, sizes) => {
+      const store = await emptyStore();
+      let offset = 0;
+      for (let start = 0; start < updates.length; offset++) {
+        const size = sizes[offset % sizes.length]!;
+        const frame = frameOf(offset, updates.slice(start, start + size));
+        const packed = encodeUpdateBatch(frame.updates()!);
+        memory.reuse();
+        await store.apply({ ...frame, updates: () => decodeUpdateBatch(packed, undefined, memory) });
+        packed.fill(0xa5);
+        memory.reuse();
+        memory.bytes(1 << 16).fill(0xa5);
+        start += size;
+      }
+      expect(await shownBy(store)).toEqual(meantBy(updates, 1e15));
+      expect(await differencesOf(store)).toEqual([]);
+      await store.close();
+    }),
+    { numRuns: 100 },
   );
 });
 
