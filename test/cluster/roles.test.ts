@@ -1,7 +1,10 @@
-// The roles of a cluster over a real broker: all in one process, and each in its own.
+// The roles of a cluster over a real broker: all in one process, and each in its own; replicas that die and catch up.
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
 import { seededRandom } from "../../src/core/random.ts";
+import type { ProcessStatus } from "../../src/observe/port.ts";
+import { runCli } from "../cli/run-cli.ts";
+import { Reader } from "./reader.ts";
 import { type ClusterFlags, RoleProcess } from "./role-process.ts";
 import { sharedKafka, uniqueName } from "./shared.ts";
 import { Visits } from "./visits.ts";
@@ -19,6 +22,10 @@ async function start(role: string, flags: ClusterFlags, ...more: readonly string
   started.push(each);
   await each.start();
   return each;
+}
+
+async function statusOf({ url }: RoleProcess): Promise<ProcessStatus> {
+  return (await (await fetch(`${url}/v1/status`)).json()) as ProcessStatus;
 }
 
 async function newCluster(): Promise<ClusterFlags> {
@@ -40,4 +47,41 @@ test("one process has all roles: events in, answers out, and everything is there
   expect(await all.stop("SIGTERM")).toBe(0);
   await all.start();
   await visits.check(all.url);
+});
+
+/** A registry, and the definition deployed with it. */
+async function deployed(): Promise<ClusterFlags> {
+  const flags = await newCluster();
+  const registry = await start("registry", flags);
+  const registryUrl = `${registry.url}/registry`;
+  const where = ["--kafka-bootstrap", flags.bootstrap, "--kafka-prefix", flags.prefix, "--registry-url", registryUrl];
+  const ran = await runCli(["deploy", graph, ...where]);
+  expect(ran).toMatchObject({ code: 0 });
+  return { ...flags, registryUrl };
+}
+
+test("each role in its own process; a replica that is killed catches up while the other one answers", async () => {
+  const flags = await deployed();
+  const roles = ["gateway", "jobs", "serve", "serve"];
+  const [gateway, jobs, first, second] = await Promise.all(roles.map((role) => start(role, flags)));
+  const visits = new Visits(random, [gateway!.url]);
+  await visits.sendPlaces();
+  let over = false;
+  const sending = visits.sendUntil(() => over, 50);
+  const reader = new Reader(visits, [first!.url, second!.url], random);
+  const reading = reader.readUntil(() => over);
+  await reader.have(20);
+  await first!.stop("SIGKILL");
+  await reader.have(20);
+  await first!.start();
+  await reader.have(20);
+  over = true;
+  await Promise.all([sending, reading]);
+  await visits.check(first!.url);
+  await visits.check(second!.url);
+  expect(reader.failures).toEqual([]);
+  expect(reader.passedOn).toBeGreaterThan(0);
+  const { jobs: running, roles: has, store } = await statusOf(jobs!);
+  expect({ roles: has, store }).toEqual({ roles: ["jobs"] });
+  expect(running).toMatchObject([{ event: "visit", state: "running", lagRecords: 0 }]);
 });

@@ -28,7 +28,7 @@ export interface Level {
 
 const peopleCount = 40;
 const placesCount = 12;
-const peopleIds = Array.from({ length: peopleCount }, (_, i) => `person ${i}`);
+export const peopleIds = Array.from({ length: peopleCount }, (_, i) => `person ${i}`);
 const placeIds = Array.from({ length: placesCount }, (_, i) => `place ${i}`);
 const retryMs = 20;
 
@@ -49,6 +49,11 @@ export class Visits {
   constructor(random: Random, gateways: readonly string[]) {
     this.#random = random;
     this.#gateways = gateways;
+  }
+
+  /** Of a person, acknowledged so far. */
+  visitsOf(person: string): number {
+    return this.#people.get(person)?.visits ?? 0;
   }
 
   /** Positions that a reader waits for to see everything that is acknowledged now. */

@@ -11,7 +11,7 @@ import { openEmbeddedRegistry } from "../../schemas/embedded/registry.ts";
 import type { SchemaRegistry } from "../../schemas/port.ts";
 import type { Logger } from "../logger.ts";
 import { deploy } from "./deploy.ts";
-import { alignWithDeployment, type Deployment, readDeployment } from "./deployment.ts";
+import { alignWithDeployment, readDeployment } from "./deployment.ts";
 import { type JobsRole, openJobsRole } from "./jobs-role.ts";
 import { openProcessFolder } from "./process-folder.ts";
 import { openReplica, type Replica } from "./replica.ts";
@@ -33,7 +33,6 @@ export interface ProcessParts {
   readonly roles: Roles;
   /** In the order of what is deployed. */
   readonly graph: Graph;
-  readonly deployment: Deployment;
   readonly log: Log;
   readonly registry: SchemaRegistry;
   readonly gateway: ControlledGateway | undefined;
@@ -55,13 +54,15 @@ export async function openParts(options: ProcessOptions, opened: AsyncDisposable
   opened.defer(() => registry.close());
   if (settings["deploy.onStart"]) await deploy({ graph: options.graph, log, registry });
   const deployment = await readDeployment(log);
-  if (deployment === undefined) throw nothingDeployed();
-  const graph = alignWithDeployment(options.graph, deployment);
+  // A registry comes first: deployments register their schemas there.
+  if (deployment === undefined && [...roles].some((role) => role !== "registry")) throw nothingDeployed();
+  const graph = deployment === undefined ? options.graph : alignWithDeployment(options.graph, deployment);
   const { model } = graph;
   let replica: Replica | undefined;
   if (roles.has("serve")) {
-    await folder.belongsTo(deployment.id);
-    replica = await openReplica({ ...options, model, log });
+    const { id, continuationKey } = deployment!;
+    await folder.belongsTo(id);
+    replica = await openReplica({ ...options, model, log, continuationKey });
     opened.defer(() => replica!.close());
   }
   let jobs: JobsRole | undefined;

@@ -100,9 +100,9 @@ export async function openProcessServer(options: ProcessServerOptions): Promise<
   };
 }
 
-function openQueries({ store, feeder }: Replica, traversals: Slots, options: ProcessServerOptions): Queries {
+function openQueries({ store, feeder, continuationKey }: Replica, traversals: Slots, options: ProcessServerOptions): Queries {
   const { parts, metrics, settings, clock, timers, logger } = options;
-  const { graph, deployment } = parts;
+  const { graph } = parts;
   const { model } = graph;
   // The replica is local: its updates make entries void.
   const served = servedStore({ store, model, clock, timers, cacheBytesMax: settings["serve.cache"], cacheTtlMs: 0 });
@@ -120,7 +120,7 @@ function openQueries({ store, feeder }: Replica, traversals: Slots, options: Pro
     enrichments: enricher,
     clock,
     waitFor: (positions, timeoutMs, signal) => feeder.waitFor(positions, timeoutMs, signal),
-    continuationKey: deployment.continuationKey,
+    continuationKey,
     limits: { timeoutMsDefault: settings["serve.timeout"], timeoutMsMax: settings["serve.timeout"] },
     slots: traversals,
     ...watchQueries(metrics, logger, settings["serve.slow"]),

@@ -18,6 +18,7 @@ export interface ReplicaOptions {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly logger: Logger;
+  readonly continuationKey: Uint8Array;
   /** Called once when it cannot go on. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -27,6 +28,8 @@ export interface Replica {
   readonly feeder: StoreFeeder;
   /** Name of any type topic. */
   readonly typeTopic: string;
+  /** The same in all serving processes. */
+  readonly continuationKey: Uint8Array;
   /** Why it takes no more, while it does not. */
   blocked(): RdgError | undefined;
   /** Resolves when it has everything that the log has now. @throws RdgError corrupt */
@@ -58,6 +61,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     store,
     feeder,
     typeTopic,
+    continuationKey: options.continuationKey,
     blocked: () => blocked,
     start: () => feeder.start(),
     async close() {

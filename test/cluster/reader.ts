@@ -1,0 +1,61 @@
+// A client that reads all the time from several serving processes: it asks the next one where one does not answer, and holds every answer to what was acknowledged.
+import type { Random } from "../../src/core/random.ts";
+import { peopleIds, type Visits } from "./visits.ts";
+
+const pauseMs = 5;
+
+export class Reader {
+  /** Reads that nobody answered, and answers that were wrong. */
+  readonly failures: string[] = [];
+  answered = 0;
+  /** Reads that were answered by another process than the first one that was asked. */
+  passedOn = 0;
+  readonly #visits: Visits;
+  readonly #servers: readonly string[];
+  readonly #random: Random;
+  /** The most that any answer has told of a person. */
+  readonly #seen = new Map<string, number>();
+
+  constructor(visits: Visits, servers: readonly string[], random: Random) {
+    this.#visits = visits;
+    this.#servers = servers;
+    this.#random = random;
+  }
+
+  /** Resolves when so many more reads were answered. */
+  async have(more: number): Promise<void> {
+    const wanted = this.answered + more;
+    while (this.answered < wanted && this.failures.length === 0) await sleep(pauseMs);
+  }
+
+  async readUntil(isOver: () => boolean): Promise<void> {
+    while (!isOver()) {
+      await this.#read(peopleIds[this.#random.below(peopleIds.length)]!);
+      await sleep(pauseMs);
+    }
+  }
+
+  async #read(person: string): Promise<void> {
+    const atLeast = Math.max(this.#visits.visitsOf(person), this.#seen.get(person) ?? 0);
+    const positions = this.#visits.positions;
+    const first = this.#random.below(this.#servers.length);
+    const refusals: string[] = [];
+    for (let i = 0; i < this.#servers.length; i++) {
+      const url = this.#servers[(first + i) % this.#servers.length]!;
+      try {
+        const [level] = await this.#visits.read(url, [person], positions);
+        this.answered++;
+        if (i > 0) this.passedOn++;
+        const told = Number(level!.nodes[0]?.properties["visits"] ?? 0);
+        if (told < atLeast) this.failures.push(`${url} told of ${told} visits of ${person}, not of ${atLeast}`);
+        this.#seen.set(person, Math.max(told, atLeast));
+        return;
+      } catch (error) {
+        refusals.push(`${url}: ${String((error as Error).cause ?? error)}`);
+      }
+    }
+    this.failures.push(`nobody answered: ${refusals.join("; ")}`);
+  }
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
