@@ -76,7 +76,7 @@ export async function openParts(options: ProcessOptions, opened: AsyncDisposable
     gateway = await createGateway({ model, log, registry, clock, settings: bounds });
     opened.defer(() => gateway!.close());
   }
-  return { roles, graph, deployment, log, registry, gateway, jobs, replica };
+  return { roles, graph, log, registry, gateway, jobs, replica };
 }
 
 async function openRegistry(roles: Roles, { settings, clock, timers }: ProcessOptions): Promise<SchemaRegistry> {
