@@ -48,6 +48,8 @@ export interface GatewayOptions {
   readonly log: Pick<Log, "producer">;
   readonly registry: SchemaRegistry;
   readonly clock: Clock;
+  /** Name that it appends under: gateways that run at the same time have different ones, since a later owner of a name ends the earlier. */
+  readonly producerName?: string;
   readonly settings?: Partial<GatewaySettings>;
 }
 
@@ -78,7 +80,7 @@ const idempotencyKeyBytesMax = 256;
 export async function createGateway(options: GatewayOptions): Promise<ControlledGateway> {
   const settings = { ...gatewayDefaults, ...options.settings };
   const targets = await createTargets(options.model, modelSchemas(options.model), options.registry, settings);
-  return new LogGateway(options, settings, targets, await options.log.producer("gateway"));
+  return new LogGateway(options, settings, targets, await options.log.producer(options.producerName ?? "gateway"));
 }
 
 class LogGateway implements ControlledGateway {

@@ -8,6 +8,8 @@ export class Reader {
   /** Reads that nobody answered, and answers that were wrong. */
   readonly failures: string[] = [];
   answered = 0;
+  /** Reads that waited for what was acknowledged and were told that it takes longer. */
+  late = 0;
   /** Reads that were answered by another process than the first one that was asked. */
   passedOn = 0;
   readonly #visits: Visits;
@@ -40,6 +42,7 @@ export class Reader {
     const positions = this.#visits.positions;
     const first = this.#random.below(this.#servers.length);
     const refusals: string[] = [];
+    let late: string | undefined;
     for (let i = 0; i < this.#servers.length; i++) {
       const url = this.#servers[(first + i) % this.#servers.length]!;
       try {
@@ -51,8 +54,16 @@ export class Reader {
         this.#seen.set(person, Math.max(told, atLeast));
         return;
       } catch (error) {
-        refusals.push(`${url}: ${String((error as Error).cause ?? error)}`);
+        const refusal = String((error as Error).cause ?? error);
+        refusals.push(`${url}: ${refusal}`);
+        if (refusal.includes("not_applied_yet")) late = url;
       }
+    }
+    // Nobody has it yet: what is there now must be told all the same.
+    if (late !== undefined && (await this.#visits.read(late, [person], []).catch(() => undefined)) !== undefined) {
+      this.answered++;
+      this.late++;
+      return;
     }
     this.failures.push(`nobody answered: ${refusals.join("; ")}`);
   }

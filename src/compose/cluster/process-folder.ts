@@ -2,10 +2,13 @@
 import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { RdgError } from "../../core/errors.ts";
+import { randomId } from "../../core/random.ts";
 import { lockFolder } from "../../log/embedded/folder-lock.ts";
 import { makeDataFolder } from "../data-folder.ts";
 
 export interface ProcessFolder {
+  /** Of the process, whenever it runs here: its later runs take over what the earlier ones left open. */
+  readonly name: string;
   /** @throws RdgError conflict, `other_graph`, where the folder holds a replica of something else */
   belongsTo(deploymentId: string): Promise<void>;
   release(): Promise<void>;
@@ -23,26 +26,42 @@ export async function openProcessFolder(data: string): Promise<ProcessFolder> {
   const own = join(data, "cluster");
   await mkdir(own, { recursive: true, mode: 0o700 });
   const lock = await lockFolder(own);
-  return {
-    async belongsTo(deploymentId) {
-      const path = join(own, "deployment.json");
-      const content = JSON.stringify({ format: 1, id: deploymentId });
-      const found = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-        if (error.code === "ENOENT") return undefined;
-        throw error;
-      });
-      if (found === content) return;
-      if (found !== undefined) {
-        throw new RdgError("conflict", "other_graph", "The folder holds a replica of another graph or cluster.", {
-          place: data,
-          hint: "Take another folder (--data), or remove this one: a replica is rebuilt from the cluster.",
-        });
-      }
-      await writeFile(`${path}.tmp`, content, { mode: 0o600, flush: true });
-      await rename(`${path}.tmp`, path);
-    },
-    release: () => lock.release(),
-  };
+  try {
+    const name = (await readText(join(own, "name"))) ?? (await write(join(own, "name"), randomId().slice(0, 12)));
+    return {
+      name,
+      belongsTo: (deploymentId) => checkOwner(data, join(own, "deployment.json"), deploymentId),
+      release: () => lock.release(),
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function checkOwner(data: string, path: string, deploymentId: string): Promise<void> {
+  const content = JSON.stringify({ format: 1, id: deploymentId });
+  const found = await readText(path);
+  if (found === undefined) await write(path, content);
+  else if (found !== content) {
+    throw new RdgError("conflict", "other_graph", "The folder holds a replica of another graph or cluster.", {
+      place: data,
+      hint: "Take another folder (--data), or remove this one: a replica is rebuilt from the cluster.",
+    });
+  }
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  return await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+}
+
+async function write(path: string, text: string): Promise<string> {
+  await writeFile(`${path}.tmp`, text, { mode: 0o600, flush: true });
+  await rename(`${path}.tmp`, path);
+  return text;
 }
 
 async function exists(path: string): Promise<boolean> {

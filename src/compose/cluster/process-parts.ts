@@ -73,7 +73,8 @@ export async function openParts(options: ProcessOptions, opened: AsyncDisposable
   let gateway: ControlledGateway | undefined;
   if (roles.has("gateway")) {
     const bounds = { bodyBytesMax: settings["gateway.body"], inFlightBytesMax: settings["gateway.inFlight"] };
-    gateway = await createGateway({ model, log, registry, clock, settings: bounds });
+    const producerName = `gateway.${folder.name}`;
+    gateway = await createGateway({ model, log, registry, clock, producerName, settings: bounds });
     opened.defer(() => gateway!.close());
   }
   return { roles, graph, log, registry, gateway, jobs, replica };

@@ -100,7 +100,11 @@ export async function openProcessServer(options: ProcessServerOptions): Promise<
   };
 }
 
-function openQueries({ store, feeder, continuationKey }: Replica, traversals: Slots, options: ProcessServerOptions): Queries {
+function openQueries(
+  { store, feeder, continuationKey }: Replica,
+  traversals: Slots,
+  options: ProcessServerOptions,
+): Queries {
   const { parts, metrics, settings, clock, timers, logger } = options;
   const { graph } = parts;
   const { model } = graph;
