@@ -52,7 +52,10 @@ function bodyOf(request: FastifyRequest): IncomingBody | undefined {
 
 /** After a refused body fastify closes the connection; where little is still to come it is better dropped, for the sender to see the answer. */
 export function keepOpenAfterRefusal(request: FastifyRequest, reply: FastifyReply): void {
-  if (declaredBytes(request) <= droppedBytesMax) reply.removeHeader("connection");
+  if (declaredBytes(request) > droppedBytesMax) return;
+  reply.removeHeader("connection");
+  // Node would drop it, too, but leave its memory to the garbage collector.
+  if (request.raw.readableFlowing === null) request.raw.on("data", giveBack);
 }
 
 /** 0 where the headers do not tell. */
@@ -111,7 +114,7 @@ class IncomingBody {
   }
 
   #take(chunk: Buffer): void {
-    if (this.#ended) return;
+    if (this.#ended) return giveBack(chunk);
     const length = this.#length + chunk.length;
     try {
       if (length > this.#bytesMax) throw tooLarge(this.#bytesMax);

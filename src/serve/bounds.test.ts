@@ -309,6 +309,35 @@ test("while the gateway takes nothing, bodies are refused unread", async () => {
   expect(server.bounds.eventBodies.holders).toBe(0);
 });
 
+test("a connection whose large body was refused goes on with its next request", async () => {
+  const refusal = new RdgError("overloaded", "jobs_behind", "Too much.", { retryAfterMs: 60_000 });
+  let isOpen = false;
+  const behind: Gateway = {
+    ...gateway,
+    produce: (request) => (isOpen ? gateway.produce(request) : Promise.reject(refusal)),
+  };
+  const { server, port } = await serve({ gateway: behind });
+  const caller = new Caller(port, post("content-length: 2", "{}"));
+  const answers = (): string[] => caller.received.match(/HTTP\/1\.1 \d+/g) ?? [];
+  const answered = (count: number): Promise<void> => until(() => answers().length === count);
+  await answered(1);
+  const large = "x".repeat(1_000_000);
+  caller.socket.write(post(`content-length: ${large.length}`, large));
+  await answered(2);
+  caller.socket.write(post("transfer-encoding: chunked", `${large.length.toString(16)}\r\n${large}\r\n0\r\n\r\n`));
+  await answered(3);
+  expect(answers()).toEqual(Array(3).fill("HTTP/1.1 429"));
+  isOpen = true;
+  // The refusal stands for a moment longer.
+  for (let count = 4; taken.length === 0; count++) {
+    caller.socket.write(post(`content-length: ${large.length}`, large));
+    await answered(count);
+  }
+  expect(answers().at(-1)).toBe("HTTP/1.1 202");
+  expect(taken.map(({ body }) => body.length)).toEqual([large.length]);
+  await until(() => server.bounds.eventBodies.holders === 0);
+});
+
 test("a budget asks the oldest slow holder first, never one that has done its part", () => {
   let nowMs = 0;
   const clock = { now: () => 0, monotonicMs: () => nowMs };
