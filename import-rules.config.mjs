@@ -2,9 +2,9 @@
 import { builtinModules } from "node:module";
 
 /** Folders `src/<stage>/<technology>/` that hold an adapter of the stage's port. A new technology is named here. */
-const technologies = "(embedded|kafka|confluent|cassandra|flink|iceberg|memory|opentelemetry)";
+const technologies = "(embedded|kafka|confluent|cassandra|redis|flink|iceberg|memory|opentelemetry)";
 const adapter = `^src/[^/]+/${technologies}/`;
-const port = "^src/[^/]+/port[.]ts$";
+const port = "^src/[^/]+/(in-place/)?port[.]ts$";
 /** The composition root, the entry points and what users import in their own tests stand above the stages. */
 const above = "^src/(compose[.]ts$|compose/|index[.]ts$|cli/|testing/)";
 const stage = "^src/(?!core/|model/|compose/|cli/|testing/)([^/]+)/";

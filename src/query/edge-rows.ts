@@ -3,6 +3,8 @@ import type { PropertyValue } from "../model/filter.ts";
 import type { AdjacencyBatch } from "../store/port.ts";
 
 const expectedMax = 4_096;
+/** Places of a frontier's table that are emptied for the next traversal; a power of two. */
+const slotsKeptMax = 1_024;
 
 /** Edges as one hop walked them. */
 export class EdgeRows {
@@ -118,6 +120,15 @@ export class Frontier {
     this.slots[slot * 2 + 1] = number;
     if (this.count * 2 > this.mask + 1) this.rehash();
     return number;
+  }
+
+  /** To be used again. A table that had to become large is left behind: emptying it would cost small traversals more than they need. */
+  clear(): void {
+    this.count = 0;
+    if (this.slots.length > slotsKeptMax) {
+      this.mask = slotsKeptMax / 2 - 1;
+      this.slots = new Int32Array(slotsKeptMax);
+    } else this.slots.fill(0);
   }
 
   private rehash(): void {

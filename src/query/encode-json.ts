@@ -1,7 +1,10 @@
 // Hot path of queries: a traversal's columns as the JSON answer of model/traversal.ts. No object per node or edge.
-import type { GraphModel, PropertyModel, ValueType } from "../model/definition.ts";
+import type { GraphModel, PropertyModel } from "../model/definition.ts";
 import type { PropertyValue } from "../model/filter.ts";
 import type { EdgeRow, NodeRows } from "../store/port.ts";
+import { InPlaceJson } from "./in-place/encode-json.ts";
+import type { WalkedInPlace } from "./in-place/walk.ts";
+import { propertyWriter } from "./json-values.ts";
 import { type JsonBytes, JsonWriter, jsonBytes } from "./json-writer.ts";
 import type { Level, LevelEdges, LevelNodes } from "./level.ts";
 import type { EdgesPart, EndPart, TraversalPart } from "./port.ts";
@@ -17,12 +20,14 @@ export class AnswerEncoder {
   private readonly writer = new JsonWriter();
   private readonly nodes: readonly ElementEncoder[];
   private readonly edges: readonly ElementEncoder[];
+  private readonly inPlace: InPlaceJson;
   /** Of the answer that is being written, by the list of ids. */
   private readonly places = new Map<readonly string[], Places>();
 
   constructor(model: GraphModel) {
     this.nodes = model.nodes.map(({ name, properties }) => new ElementEncoder(this.writer, name, properties));
     this.edges = model.edges.map(({ name, properties }) => new ElementEncoder(this.writer, name, properties));
+    this.inPlace = new InPlaceJson(this.writer, model);
   }
 
   /** `end` is asked when the levels are written: it tells how long that took. */
@@ -35,10 +40,22 @@ export class AnswerEncoder {
       if (i > 0) writer.char(comma);
       this.level(level);
     }
-    const { kind: _, ...rest } = end();
-    writer.raw(`],${JSON.stringify(rest).slice(1)}`);
     this.places.clear();
-    return writer.finish();
+    return this.ended(end());
+  }
+
+  /** The same from rows as they lie in the store; undefined where the answer is too large for that. */
+  traversalInPlace({ levels, nowMs }: WalkedInPlace, end: () => EndPart): Uint8Array | undefined {
+    const { writer } = this;
+    writer.reset();
+    writer.raw(`{"levels":[`);
+    return this.inPlace.levels(levels, nowMs) ? this.ended(end()) : undefined;
+  }
+
+  private ended(end: EndPart): Uint8Array {
+    const { kind: _, ...rest } = end;
+    this.writer.raw(`],${JSON.stringify(rest).slice(1)}`);
+    return this.writer.finish();
   }
 
   node(type: number, id: string, rows: NodeRows, select: readonly number[]): Uint8Array {
@@ -113,10 +130,7 @@ class ElementEncoder {
     this.nodeOpening = jsonBytes(`{"type":${JSON.stringify(name)},"id":`);
     this.edgeOpening = jsonBytes(`{"type":${JSON.stringify(name)},"from":`);
     this.keys = properties.map((property) => jsonBytes(`${JSON.stringify(property.name)}:`));
-    this.writeValue = properties.map(({ type, merge }) => {
-      const item = valueWriter(writer, type);
-      return merge === "union" ? listWriter(writer, item) : item;
-    });
+    this.writeValue = properties.map((property) => propertyWriter(writer, property));
   }
 
   /** Rows [from, to). Tells where their ids are written. */
@@ -220,69 +234,4 @@ class ElementEncoder {
     }
     writer.char(close);
   }
-}
-
-/** Writes values of a type that are neither null nor absent. */
-function valueWriter(writer: JsonWriter, type: ValueType): (value: PropertyValue) => void {
-  switch (type.kind) {
-    case "string":
-    case "enum":
-      return (value) => writer.text(value as string);
-    case "int32":
-    case "double":
-      return (value) => writer.number(value as number);
-    case "int64":
-      return (value) => writer.int64(value as number | bigint);
-    case "timestamp":
-      return (value) => writer.time(value as number);
-    case "boolean":
-      return (value) => writer.raw(value === true ? "true" : "false");
-    case "bytes":
-      return (value) => {
-        const { buffer, byteOffset, length } = value as Uint8Array;
-        writer.raw(`"${Buffer.from(buffer, byteOffset, length).toString("base64")}"`);
-      };
-    case "array":
-      return listWriter(writer, valueWriter(writer, type.item));
-    case "map": {
-      const item = valueWriter(writer, type.value);
-      return (value) => objectWriter(writer, Object.entries(value as object), () => item);
-    }
-    case "record": {
-      const items = new Map(type.fields.map((field) => [field.name, valueWriter(writer, field.type)]));
-      return (value) => objectWriter(writer, Object.entries(value as object), (name) => items.get(name));
-    }
-  }
-}
-
-function listWriter(writer: JsonWriter, item: (value: PropertyValue) => void): (value: PropertyValue) => void {
-  return (value) => {
-    writer.char(0x5b);
-    for (const [i, entry] of (value as readonly PropertyValue[]).entries()) {
-      if (i > 0) writer.char(comma);
-      if (entry === null || entry === undefined) writer.raw("null");
-      else item(entry);
-    }
-    writer.char(0x5d);
-  };
-}
-
-function objectWriter(
-  writer: JsonWriter,
-  entries: readonly (readonly [string, PropertyValue])[],
-  itemOf: (name: string) => ((value: PropertyValue) => void) | undefined,
-): void {
-  writer.char(0x7b);
-  let first = true;
-  for (const [name, value] of entries) {
-    const item = itemOf(name);
-    if (value === undefined || item === undefined) continue;
-    if (!first) writer.char(comma);
-    first = false;
-    writer.text(name);
-    writer.char(0x3a);
-    if (value === null) writer.raw("null");
-    else item(value);
-  }
-  writer.char(close);
 }

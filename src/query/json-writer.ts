@@ -39,6 +39,11 @@ const pairsColon = Uint32Array.from({ length: 60 }, (_, i) => wordOf(`${padded(i
 const pairsDot = Uint32Array.from({ length: 60 }, (_, i) => wordOf(`${padded(i, 2)}.`));
 const thousandthsZ = Uint32Array.from({ length: 1_000 }, (_, i) => wordOf(`${padded(i, 3)}Z`));
 
+/** 1 for ASCII that stands for itself in a string. */
+const isPlain = Uint8Array.from({ length: 256 }, (_, code) =>
+  code >= 0x20 && code <= 0x7e && code !== 0x22 && code !== 0x5c ? 1 : 0,
+);
+
 export class JsonWriter {
   private buffer = Buffer.allocUnsafeSlow(pieceBytes);
   private view = viewOf(this.buffer);
@@ -103,6 +108,21 @@ export class JsonWriter {
     }
     buffer[at + 1 + length] = 0x22;
     this.at = at + length + 2;
+  }
+
+  /** A string in quotes, from its UTF-8 in `bytes[start, end)`. */
+  utf8(bytes: Buffer, start: number, end: number): void {
+    this.reserve(end - start + 2);
+    const { buffer } = this;
+    let to = this.at;
+    buffer[to++] = 0x22;
+    for (let i = start; i < end; i++) {
+      const code = bytes[i]!;
+      if (isPlain[code] === 0) return this.raw(JSON.stringify(bytes.toString("utf8", start, end)));
+      buffer[to++] = code;
+    }
+    buffer[to] = 0x22;
+    this.at = to + 1;
   }
 
   /** JSON that is text already. */

@@ -16,6 +16,7 @@ import type { Store } from "../store/port.ts";
 import { planContinuation } from "./continuation.ts";
 import { AnswerEncoder } from "./encode-json.ts";
 import type { Enrichments } from "./enrichments.ts";
+import { InPlaceWalk } from "./in-place/walk.ts";
 import { JsonReader } from "./json-reader.ts";
 import type { Level } from "./level.ts";
 import { PartWalk } from "./part-walk.ts";
@@ -71,6 +72,7 @@ class StoreQueries implements Queries {
   private readonly options: QueriesOptions;
   private readonly limits: TraversalLimits;
   private readonly encoder: AnswerEncoder;
+  private readonly inPlaceWalk: InPlaceWalk;
   private readonly scope: TraversalScope;
   private readonly slots: Slots;
   private readonly questions: StoreQuestions;
@@ -79,6 +81,7 @@ class StoreQueries implements Queries {
     this.options = options;
     this.limits = { ...defaultTraversalLimits, ...options.limits };
     this.encoder = new AnswerEncoder(options.model);
+    this.inPlaceWalk = new InPlaceWalk(options.clock);
     const { model, store, clock, turns = systemTurns, continuationKey, waitFor, enrichments } = options;
     this.scope = {
       execution: { model, store, clock, turns, bytesMax: this.limits.bytesMax },
@@ -104,8 +107,26 @@ class StoreQueries implements Queries {
     return whileAsked(context.signal, async () => {
       const run = this.begin(request, context);
       await run.wait();
+      const answer = this.inPlace(run, context);
+      if (answer !== undefined) return answer;
       return this.slots.run(() => this.whole(run, context), context.signal, run.leftMs);
     });
+  }
+
+  /** Small traversals take no slot: they are over before anybody else has a turn. */
+  private inPlace(run: TraversalRun, context: QueryContext): QueryAnswer | undefined {
+    const { clock, observe } = this.options;
+    const walked = run.inPlace(this.inPlaceWalk);
+    if (walked === undefined) return undefined;
+    const encodeFromMs = clock.monotonicMs();
+    const json = this.encoder.traversalInPlace(walked, () => run.end(clock.monotonicMs() - encodeFromMs));
+    if (json === undefined) {
+      run.forget();
+      return undefined;
+    }
+    context.charge?.(walked.scanned);
+    observe?.(run.observed(clock.monotonicMs() - encodeFromMs, json.length), context);
+    return { json };
   }
 
   private async whole(run: TraversalRun, context: QueryContext): Promise<QueryAnswer> {

@@ -8,6 +8,7 @@ import { type Continuation, continuationOf } from "./continuation.ts";
 import type { EnrichmentRun, Enrichments } from "./enrichments.ts";
 import { type Execution, LevelWalk, type WalkedLevel } from "./execute.ts";
 import { explain } from "./explain.ts";
+import { type InPlaceWalk, type WalkedInPlace, isForPlace, leftMsMin } from "./in-place/walk.ts";
 import type { Level, StepOutcome } from "./level.ts";
 import { endOf } from "./parts.ts";
 import type { EndPart } from "./port.ts";
@@ -85,6 +86,32 @@ export class TraversalRun {
     return enrichments.open(enrich, { signal: this.signal, deadlineMs: this.startedMs + budget.timeoutMs, cache });
   }
 
+  /**
+   * All levels, walked now, where the plan is small and the store's rows lie in this process's memory; undefined where `next` is to be asked instead.
+   * They are valid in this turn only.
+   */
+  inPlace(walk: InPlaceWalk): WalkedInPlace | undefined {
+    const { plan, clock } = this;
+    const { store } = this.scope.execution;
+    const graph = isForPlace(plan, store.capabilities) ? store.inPlace?.() : undefined;
+    const fromMs = clock.monotonicMs();
+    if (graph === undefined || this.startedMs + plan.budget.timeoutMs - fromMs < leftMsMin) return undefined;
+    this.signal.throwIfAborted();
+    const walked = walk.walk(plan, graph);
+    if (walked === undefined) return undefined;
+    this.walkFromMs = fromMs;
+    this.inputs = graph.inputs;
+    this.walkMs = clock.monotonicMs() - fromMs;
+    this.steps.push(...walked.steps);
+    return walked;
+  }
+
+  /** What was walked in place is walked again. */
+  forget(): void {
+    this.steps.length = 0;
+    this.walkMs = 0;
+  }
+
   /** The next level, walked now, when `wait` has resolved; undefined behind the last. */
   async next(): Promise<Level | undefined> {
     if (this.plan.explain === "plan") return undefined;
@@ -130,7 +157,7 @@ export class TraversalRun {
     return endOf(plan, {
       steps,
       continuation: (step, outcome) => this.continuation(step, outcome),
-      asOf: this.inputs.map(formatPosition),
+      asOf: formatted(this.inputs),
       waitMs: this.walkFromMs - this.startedMs,
       nodesMs,
       encodeMs,
@@ -174,4 +201,13 @@ export class TraversalRun {
       explain: () => this.explain(encodeMs),
     };
   }
+}
+
+const texts = new WeakMap<readonly Position[], readonly string[]>();
+
+/** Many traversals see the same positions. */
+function formatted(positions: readonly Position[]): readonly string[] {
+  let text = texts.get(positions);
+  if (text === undefined) texts.set(positions, (text = positions.map(formatPosition)));
+  return text;
 }

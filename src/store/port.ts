@@ -14,6 +14,7 @@ import type { UpdateFrame } from "../log/port.ts";
 // Rejections: `unavailable` (also at the memory budget: `apply` rejects, reads go on), `corrupt`, `closed`.
 import type { Filter, PropertyValue } from "../model/filter.ts";
 import type { Position } from "../model/position.ts";
+import type { GraphInPlace } from "./in-place/port.ts";
 
 export interface Store {
   readonly capabilities: StoreCapabilities;
@@ -21,6 +22,8 @@ export interface Store {
   applied(): Promise<AppliedPositions>;
   /** Opens a reader for one request. Close it: references keep rows from being reused. Options are for what wraps stores; a store itself may ignore them. */
   reader(options?: ReaderOptions): StoreReader;
+  /** Rows that lie in this process's memory, for the present turn (in-place/port.ts). Missing: there are none, or whatever wraps the store wants to be asked. */
+  inPlace?(): GraphInPlace;
   /** Proves that both directions agree, that no list is out of order and that degrees are right; yields each difference. */
   verify(signal?: AbortSignal): AsyncIterable<Difference>;
   /** Every visible node and edge, for comparison and export; order is free. */

@@ -26,6 +26,7 @@ function withFilters(store: Store, filters: StoreCapabilities["filters"]): Store
   return new Proxy(store, {
     get(target, name) {
       if (name === "capabilities") return capabilities;
+      if (name === "inPlace") return undefined;
       if (name !== "reader") return Reflect.get(target, name).bind(target);
       return () => {
         const reader = target.reader();

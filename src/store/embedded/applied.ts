@@ -16,6 +16,8 @@ export interface AppliedState {
 export class Applied {
   readonly #sources = new Map<string, SourceState>();
   readonly #inputs = new Map<string, Position>();
+  /** As it is answered, until it changes. */
+  #listed: readonly Position[] | undefined;
 
   /** Last applied offset per source. */
   get offsets(): ReadonlyMap<string, number> {
@@ -24,7 +26,7 @@ export class Applied {
   }
 
   get inputs(): readonly Position[] {
-    return [...this.#inputs.values()];
+    return (this.#listed ??= [...this.#inputs.values()]);
   }
 
   /** The time of publication up to which every source was applied; -Infinity before the first frame. */
@@ -42,6 +44,7 @@ export class Applied {
   add({ source, offset, timestampMs, inputs }: UpdateFrame): void {
     this.#sources.set(source, { source, offset, timestampMs });
     for (const input of inputs) this.#inputs.set(`${input.topic}/${input.partition}`, input);
+    if (inputs.length > 0) this.#listed = undefined;
   }
 
   /** The source has reached this time, though the frame was not taken. */
@@ -57,5 +60,6 @@ export class Applied {
   restore({ sources, inputs }: AppliedState): void {
     for (const state of sources) this.#sources.set(state.source, state);
     for (const input of inputs) this.#inputs.set(`${input.topic}/${input.partition}`, input);
+    this.#listed = undefined;
   }
 }

@@ -56,6 +56,14 @@ export class NodeType extends ElementType {
     for (let i = 0; i < count; i++) near[i] = ids[near[i]! >>> pageShift]![(near[i]! & unitMask) * 2]!;
   }
 
+  /** The same for any number of rows. */
+  warmAll(rows: Int32Array, count: number): void {
+    if (count <= sliceRows) return this.warm(rows, count);
+    for (let from = 0; from < count; from += sliceRows) {
+      this.warm(rows.subarray(from, count), Math.min(sliceRows, count - from));
+    }
+  }
+
   /** The row of the id `bytes[start, end)`, or -1. */
   find(bytes: Uint8Array, start: number, end: number): number {
     return this.#find(hashBytes(bytes, start, end), bytes, start, end);
@@ -135,6 +143,16 @@ export class NodeType extends ElementType {
     const bytes = this.ids.pages.bytes[reference >>> pageShift]!;
     const at = (reference & unitMask) * 8;
     return { bytes, start: at + idHeaderBytes, end: at + idHeaderBytes + (bytes[at + 4]! | (bytes[at + 5]! << 8)) };
+  }
+
+  /** `idBytes` without an object. */
+  placeId(row: number, into: { bytes: Buffer; start: number; end: number }): void {
+    const reference = this.rows.word(row, idAt);
+    const bytes = this.ids.pages.bytes[reference >>> pageShift]!;
+    const at = (reference & unitMask) * 8;
+    into.bytes = bytes;
+    into.start = at + idHeaderBytes;
+    into.end = at + idHeaderBytes + (bytes[at + 4]! | (bytes[at + 5]! << 8));
   }
 
   /** Compares the node's id with `bytes[start, end)` as unsigned bytes. */

@@ -179,7 +179,8 @@ class Scan {
     const { limit, scanMax } = this.#request;
     if (this.#node < 0) return this.#batch("complete");
     this.#sinceMs = Math.max(this.#unexpiredMs, this.#lists.nodes.rows.removedAtMs(this.#node) + 1);
-    const walk = this.#lists.walk(this.#node, this.#countLeft());
+    const { untilMs = Infinity } = this.#request;
+    const walk = this.#lists.walk(this.#node, entriesLeft(this.#lists, this.#node, untilMs, this.#after));
     const turnEnd = this.#scanned + turnScans;
     let more = walk.next() && walk.timeMs >= this.#sinceMs;
     let lookedMs = Number.NaN;
@@ -213,16 +214,6 @@ class Scan {
     this.#answered++;
   }
 
-  /** Entries of the list that are neither behind the upper bound nor looked at yet. */
-  #countLeft(): number {
-    const { untilMs = Infinity } = this.#request;
-    const after = this.#after;
-    if (after !== undefined && after.lastSeenMs < untilMs) {
-      return this.#lists.countBefore(this.#node, after.lastSeenMs, Buffer.from(after.neighbour));
-    }
-    return untilMs === Infinity ? this.#lists.size(this.#node) : this.#lists.countBefore(this.#node, untilMs);
-  }
-
   #batch(end?: "limit" | "scan" | "complete"): AdjacencyBatch {
     const count = this.#count;
     const firstSeenMs = this.#slab.doubles(count);
@@ -245,8 +236,21 @@ class Scan {
   }
 }
 
+/** Entries of the list that are neither behind the upper bound nor looked at yet. */
+export function entriesLeft(
+  lists: AdjacencyLists,
+  node: number,
+  untilMs: number,
+  after: AdjacencyCursor | undefined,
+): number {
+  if (after !== undefined && after.lastSeenMs < untilMs) {
+    return lists.countBefore(node, after.lastSeenMs, Buffer.from(after.neighbour));
+  }
+  return untilMs === Infinity ? lists.size(node) : lists.countBefore(node, untilMs);
+}
+
 /** The row of the id, or -1. An id with a lone surrogate is nobody's, though its bytes would read as another's. */
-function rowOfId(nodes: NodeType, id: string): number {
+export function rowOfId(nodes: NodeType, id: string): number {
   if (!id.isWellFormed()) return -1;
   const bytes = Buffer.from(id);
   return nodes.find(bytes, 0, bytes.length);

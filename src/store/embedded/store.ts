@@ -4,6 +4,7 @@ import { RdgError } from "../../core/errors.ts";
 import { Slab } from "../../core/slab.ts";
 import type { Turns } from "../../core/turns.ts";
 import type { UpdateFrame } from "../../log/port.ts";
+import type { GraphInPlace } from "../in-place/port.ts";
 import type { AppliedPositions, Difference, ScannedElement, Store, StoreReader, StoreStatistics } from "../port.ts";
 import type { Applied } from "./applied.ts";
 import { applyBatch } from "./apply.ts";
@@ -11,6 +12,7 @@ import { assertFits } from "./assert-fits.ts";
 import type { Restored } from "./checkpoint-read.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import type { Graph } from "./graph.ts";
+import { EmbeddedInPlace } from "./in-place.ts";
 import { Pacer } from "./pacer.ts";
 import type { Purged } from "./purge.ts";
 import { Purger } from "./purger.ts";
@@ -61,6 +63,7 @@ export class EmbeddedStore implements Store {
   readonly #settings: EmbeddedStoreSettings;
   readonly #retired = new RetiredNodes();
   readonly #slab = new Slab();
+  readonly #inPlace: GraphInPlace;
   readonly #checkpointer: Checkpointer;
   readonly #purger: Purger;
   #closed: Promise<void> | undefined;
@@ -77,6 +80,7 @@ export class EmbeddedStore implements Store {
     this.#clock = clock;
     this.#turns = turns;
     this.#settings = settings;
+    this.#inPlace = new EmbeddedInPlace(graph, applied);
     const alone = <T>(work: () => Promise<T>): Promise<T> => this.#alone(work);
     const retired = this.#retired;
     this.#checkpointer = new Checkpointer({
@@ -119,6 +123,11 @@ export class EmbeddedStore implements Store {
     this.#assertOpen();
     const number = this.#retired.open();
     return new EmbeddedReader(this.#graph, this.#clock, this.#turns, this.#slab, () => this.#retired.close(number));
+  }
+
+  inPlace(): GraphInPlace {
+    this.#assertOpen();
+    return this.#inPlace;
   }
 
   verify(signal?: AbortSignal): AsyncIterable<Difference> {
