@@ -40,7 +40,12 @@ async function gather<T>(stream: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
-export function storeConformance(name: string, make: MakeStore): void {
+export interface ConformanceOptions {
+  /** Random graphs that are tried; fewer where an empty store takes long to make. */
+  readonly runs?: number;
+}
+
+export function storeConformance(name: string, make: MakeStore, { runs = 40 }: ConformanceOptions = {}): void {
   describe(`store contract: ${name}`, () => {
     const open: Store[] = [];
     const clock = new TestClock();
@@ -121,7 +126,7 @@ export function storeConformance(name: string, make: MakeStore): void {
             expect(await differencesOf(store)).toEqual([]);
             await open.pop()!.close();
           }),
-          { numRuns: 40 },
+          { numRuns: runs },
         );
       });
 

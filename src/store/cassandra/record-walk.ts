@@ -1,0 +1,295 @@
+// The walk over one record's edges, batch by batch. Three ways, chosen as it goes:
+//  - the record is small: its rows are read whole, and sorted here;
+//  - order any: its rows are read page by page, in the order of the table;
+//  - order latest: pages of the index name candidates, newest first, and their rows say which of them are current. An edge that was seen again has left its
+//    earlier rows in the index; a row is current when the edge's last seen is its own.
+// An edge that is seen again while its record is walked from the newest on is answered as it was when the index was read; behind a cursor, or below an upper
+// bound, it may be missed, as from any store.
+import type { types } from "cassandra-driver";
+import type { AdjacencyBatch, AdjacencyCursor, AdjacencyRequest } from "../port.ts";
+import { bigintCell } from "./cells.ts";
+import { type ElementState, type LifeBounds, propertyOf } from "./element-state.ts";
+import { type EdgeLayout, type PropertyCells, tableOf } from "./layout.ts";
+import type { References } from "./references.ts";
+import { type RowsRead, stateAt, statesBy } from "./rows-read.ts";
+import type { Page } from "./session.ts";
+import { rowColumns } from "./statements.ts";
+
+/** Edges of one batch, by the port; also rows of one page of the index. */
+const batchMax = 100;
+/** Rows of one page where a record is read whole. */
+const pageRows = 1_000;
+/** Of the rows asked of the index, those beyond what is wanted: for rows that are not current. */
+const spare = 1.2;
+const spareRows = 4;
+
+/** What all records of a request share. */
+export interface WalkContext {
+  readonly rows: RowsRead;
+  readonly references: References;
+  readonly request: AdjacencyRequest;
+  readonly edge: EdgeLayout;
+  readonly nowMs: number;
+  readonly smallRecordRows: number;
+  /** Properties that are in the rows of the record's partition, and those that are read of the edges found. */
+  readonly own: readonly PropertyCells[];
+  readonly further: readonly PropertyCells[];
+  readonly select: readonly PropertyCells[];
+  /** Whether nodes of the neighbours' type were ever removed. */
+  readonly neighboursRemoved: boolean;
+  readonly signal: AbortSignal;
+}
+
+interface Candidate {
+  readonly id: string;
+  readonly lastSeenMs: number;
+  readonly state: ElementState;
+}
+
+/** Looked at so far: candidates in order, among them edges that turn out not to be visible. */
+interface Looked {
+  readonly candidates: readonly Candidate[];
+  /** Edges, or rows of the index, that this took. */
+  readonly scanned: number;
+  readonly last: AdjacencyCursor | undefined;
+  /** Nothing more is behind. */
+  readonly isLast: boolean;
+}
+
+export class RecordWalk {
+  isDone = false;
+  readonly #context: WalkContext;
+  readonly #record: number;
+  readonly #id: string;
+  readonly #life: LifeBounds;
+  /** Visible edges are seen at or after this. */
+  readonly #sinceMs: number;
+  #source: AsyncIterator<Looked> | undefined;
+  /** Found and not answered yet. */
+  #waiting: Candidate[] = [];
+  #scanned = 0;
+  #fresh = 0;
+  #answered = 0;
+  #cursor: AdjacencyCursor | undefined;
+  #exhausted = false;
+
+  /** @param removedAtMs when the record's own node was removed, or -Infinity */
+  constructor(context: WalkContext, record: number, id: string, removedAtMs: number) {
+    const { edge, nowMs, request, rows } = context;
+    this.#context = context;
+    this.#record = record;
+    this.#id = id;
+    this.#life = rows.lifeOf(edge);
+    const unexpiredMs = edge.ttlMs === undefined ? -Infinity : nowMs - edge.ttlMs + 1;
+    this.#sinceMs = Math.max(request.sinceMs ?? -Infinity, unexpiredMs, removedAtMs + 1);
+  }
+
+  async next(): Promise<AdjacencyBatch> {
+    const { limit, scanMax } = this.#context.request;
+    this.#source ??= this.#look()[Symbol.asyncIterator]();
+    while (this.#waiting.length < batchMax && !this.#exhausted && this.#wanted > 0 && this.#scanned < scanMax) {
+      const { value, done } = await this.#source.next();
+      if (done === true) this.#exhausted = true;
+      else await this.#take(value);
+    }
+    const edges = this.#waiting.splice(0, Math.min(batchMax, limit - this.#answered));
+    this.#answered += edges.length;
+    const end = this.#end();
+    return await this.#batch(edges, end);
+  }
+
+  /** Edges that may still be answered, beyond those that wait. */
+  get #wanted(): number {
+    return this.#context.request.limit - this.#answered - this.#waiting.length;
+  }
+
+  #end(): AdjacencyBatch["end"] {
+    const { limit, scanMax } = this.#context.request;
+    if (this.#waiting.length > 0) return this.#answered >= limit ? "limit" : undefined;
+    if (this.#exhausted) return "complete";
+    if (this.#answered >= limit) return "limit";
+    return this.#scanned >= scanMax ? "scan" : undefined;
+  }
+
+  async #take({ candidates, scanned, last, isLast }: Looked): Promise<void> {
+    const { neighboursRemoved, rows, edge, request, signal } = this.#context;
+    this.#scanned += scanned;
+    this.#fresh += scanned;
+    this.#cursor = last ?? this.#cursor;
+    this.#exhausted = isLast;
+    const seen = candidates.filter(({ lastSeenMs, state }) => this.#isWanted(lastSeenMs, state));
+    if (!neighboursRemoved || seen.length === 0) {
+      this.#waiting.push(...seen);
+      return;
+    }
+    const type = request.direction === "out" ? edge.to : edge.from;
+    const removed = await rows.nodeRemovals(
+      type,
+      seen.map(({ id }) => id),
+      signal,
+    );
+    this.#waiting.push(...seen.filter(({ id, lastSeenMs }) => lastSeenMs > (removed.get(id) ?? -Infinity)));
+  }
+
+  #isWanted(lastSeenMs: number, { removedAtMs }: ElementState): boolean {
+    const { untilMs = Infinity } = this.#context.request;
+    return lastSeenMs > removedAtMs && lastSeenMs >= this.#sinceMs && lastSeenMs < untilMs;
+  }
+
+  async #batch(edges: readonly Candidate[], end: AdjacencyBatch["end"]): Promise<AdjacencyBatch> {
+    const { references, request, edge, select, further, rows, signal } = this.#context;
+    const there = request.direction === "out" ? edge.to : edge.from;
+    const ids = edges.map(({ id }) => id);
+    const found =
+      further.length > 0 && ids.length > 0 ? await rows.origins(edge, ids, this.#id, further, signal) : undefined;
+    const states = edges.map(({ id, state }) =>
+      found === undefined ? state : { ...stateAt(found, id), removedAtMs: state.removedAtMs },
+    );
+    const scanned = this.#fresh;
+    this.#fresh = 0;
+    this.isDone = end !== undefined;
+    // What waits was looked at for this record but is not answered: whoever goes on begins behind the last answered edge.
+    const cut = this.#waiting.length > 0 || end === "limit" ? edges.at(-1) : undefined;
+    const cursor = cut === undefined ? this.#cursor : { lastSeenMs: cut.lastSeenMs, neighbour: cut.id };
+    const goesOn = end === "limit" || end === "scan";
+    return {
+      record: this.#record,
+      count: edges.length,
+      neighbours: Int32Array.from(ids, (id) => references.of(there, id)),
+      firstSeenMs: Float64Array.from(edges, ({ state }) => state.firstSeenMs),
+      lastSeenMs: Float64Array.from(edges, ({ lastSeenMs }) => lastSeenMs),
+      properties: select.map((property) => states.map((state) => propertyOf(property, state))),
+      scanned,
+      ...(end !== undefined && { end }),
+      ...(goesOn && cursor !== undefined && { cursor }),
+    };
+  }
+
+  async *#look(): AsyncGenerator<Looked> {
+    const { request, rows, edge, own, smallRecordRows, signal } = this.#context;
+    const { direction, order, scanMax } = request;
+    const table = direction === "out" ? edge.forward : edge.reverse;
+    const query = `SELECT ${rowColumns(["nb"], own)} FROM ${tableOf(rows.layout, table)} WHERE rec = ?`;
+    const rowsMax = Math.min(smallRecordRows, scanMax) + 1;
+    const head = await rows.session.read(query, [this.#id], signal, { rowsMax });
+    if (head.next === undefined && head.rows.length < rowsMax) yield this.#lookAtAll(head.rows);
+    else if (order === "any") yield* this.#lookByPages(query, head);
+    else yield* this.#lookByIndex(table);
+  }
+
+  /** The whole record at once. */
+  #lookAtAll(all: readonly types.Row[]): Looked {
+    const { order, scanMax, records } = this.#context.request;
+    const after = records[this.#record]!.after;
+    const candidates = this.#candidatesOf(all).filter(
+      ({ id, lastSeenMs, state }) =>
+        this.#isWanted(lastSeenMs, state) && (after === undefined || behind(lastSeenMs, id, after) > 0),
+    );
+    if (order === "latest") {
+      candidates.sort((a, b) => behind(a.lastSeenMs, a.id, { lastSeenMs: b.lastSeenMs, neighbour: b.id }));
+    }
+    return this.#looked(candidates, candidates.slice(0, scanMax), true);
+  }
+
+  async *#lookByPages(query: string, head: Page): AsyncGenerator<Looked> {
+    const { rows, request, signal } = this.#context;
+    let held: readonly types.Row[] = [];
+    for (let page = head; ;) {
+      const all = [...held, ...page.rows];
+      // Rows of the last edge may go on in the next page.
+      const split = page.next === undefined ? all.length : all.findIndex((row) => isOfSame(row, all.at(-1)!));
+      held = all.slice(split);
+      const candidates = this.#candidatesOf(all.slice(0, split));
+      const left = request.scanMax - this.#scanned;
+      yield this.#looked(candidates, candidates.slice(0, left), page.next === undefined);
+      if (page.next === undefined) return;
+      const rowsMax = Math.min(pageRows, request.scanMax - this.#scanned + 1);
+      page = await rows.session.read(query, [this.#id], signal, { rowsMax, from: page.next });
+    }
+  }
+
+  async *#lookByIndex(table: string): AsyncGenerator<Looked> {
+    const { rows, edge, own, request, signal } = this.#context;
+    const ranges = this.#rangesOfIndex();
+    const fromTop = request.untilMs === undefined && request.records[this.#record]!.after === undefined;
+    const sighted = new Set<string>();
+    for (const [place, { query, params }] of ranges.entries()) {
+      let from: string | undefined;
+      do {
+        const left = request.scanMax - this.#scanned;
+        const rowsMax = Math.min(batchMax, Math.ceil(this.#wanted * spare) + spareRows, left + 1);
+        const page = await rows.session.read(query, params, signal, { rowsMax, from });
+        from = page.next;
+        const listed = page.rows.slice(0, left).map(listedOf);
+        const ids = listed.map(({ id }) => id).filter((id) => !sighted.has(id));
+        const states = await rows.neighbours(table, edge, this.#id, ids, own, signal);
+        const candidates: Candidate[] = [];
+        for (const { id, seenMs } of listed) {
+          const state = stateAt(states, id);
+          // Not written there yet: what it was before is listed further behind.
+          if (sighted.has(id) || state.lastSeenMs < seenMs) continue;
+          sighted.add(id);
+          if (state.lastSeenMs === seenMs || fromTop) candidates.push({ id, lastSeenMs: seenMs, state });
+        }
+        const last = listed.at(-1);
+        yield {
+          candidates,
+          scanned: listed.length,
+          last: last && { lastSeenMs: last.seenMs, neighbour: last.id },
+          isLast: place === ranges.length - 1 && from === undefined && listed.length === page.rows.length,
+        };
+      } while (from !== undefined);
+    }
+  }
+
+  /** The spans of the index that are walked, one after the other. */
+  #rangesOfIndex(): readonly { readonly query: string; readonly params: readonly (string | Buffer)[] }[] {
+    const { rows, request, edge } = this.#context;
+    const { direction, records, untilMs = Infinity } = request;
+    const table = tableOf(rows.layout, direction === "out" ? edge.outgoing : edge.incoming);
+    const after = records[this.#record]!.after;
+    const select = `SELECT seen, nb FROM ${table} WHERE rec = ?`;
+    const below = (beforeMs: number): { readonly query: string; readonly params: readonly (string | Buffer)[] } => ({
+      query: `${select} AND seen < ? AND seen >= ?`,
+      params: [this.#id, boundCell(beforeMs), boundCell(this.#sinceMs)],
+    });
+    if (after === undefined || after.lastSeenMs >= untilMs) return [below(untilMs)];
+    const tied = `${select} AND seen = ? AND nb > ?`;
+    return [{ query: tied, params: [this.#id, boundCell(after.lastSeenMs), after.neighbour] }, below(after.lastSeenMs)];
+  }
+
+  #candidatesOf(all: readonly types.Row[]): Candidate[] {
+    return [...statesBy(all, "nb", this.#life)].map(([id, state]) => ({ id, lastSeenMs: state.lastSeenMs, state }));
+  }
+
+  #looked(all: readonly Candidate[], candidates: readonly Candidate[], isLastPage: boolean): Looked {
+    const last = candidates.at(-1);
+    return {
+      candidates,
+      scanned: candidates.length,
+      last: last && { lastSeenMs: last.lastSeenMs, neighbour: last.id },
+      isLast: isLastPage && candidates.length === all.length,
+    };
+  }
+}
+
+interface Listed {
+  readonly id: string;
+  readonly seenMs: number;
+}
+
+function listedOf(row: types.Row): Listed {
+  return { id: row.get("nb") as string, seenMs: (row.get("seen") as types.Long).toNumber() };
+}
+
+const isOfSame = (a: types.Row, b: types.Row): boolean => a.get("nb") === b.get("nb");
+
+/** A bound on whole milliseconds. */
+function boundCell(timeMs: number): Buffer {
+  return bigintCell(Math.min(Number.MAX_SAFE_INTEGER, Math.max(Number.MIN_SAFE_INTEGER, Math.ceil(timeMs))));
+}
+
+/** Positive when (lastSeenMs, id) comes behind the cursor in the order latest. */
+function behind(lastSeenMs: number, id: string, cursor: AdjacencyCursor): number {
+  return cursor.lastSeenMs - lastSeenMs || Buffer.compare(Buffer.from(id), Buffer.from(cursor.neighbour));
+}

@@ -1,0 +1,91 @@
+// Proves that the four tables of each edge type agree: every edge has its reverse with the same times, and both indexes list it where it is; nothing is listed
+// that no edge accounts for. Rows of edges that were seen again since are no difference: they are what the layout leaves behind.
+import type { Difference } from "../port.ts";
+import { bigintCell } from "./cells.ts";
+import { type ElementState, isVisible } from "./element-state.ts";
+import { type EdgeLayout, tableOf } from "./layout.ts";
+import type { ReaderParts } from "./reader.ts";
+import { stateAt } from "./rows-read.ts";
+import { elementsOf, listedIn, type ScannedRow } from "./table-scan.ts";
+
+type Found = readonly Difference[];
+
+export async function* differencesIn(parts: ReaderParts, signal: AbortSignal): AsyncGenerator<Difference> {
+  const { rows } = parts;
+  for (const edge of rows.layout.edges) {
+    const life = rows.lifeOf(edge);
+    for await (const page of elementsOf(rows, edge.forward, ["rec", "nb"], [], life, signal)) {
+      for (const found of await Promise.all(page.map((each) => forwardDifferences(parts, edge, each, signal))))
+        yield* found;
+    }
+    for await (const page of elementsOf(rows, edge.reverse, ["rec", "nb"], [], life, signal)) {
+      for (const found of await Promise.all(page.map((each) => reverseDifferences(parts, edge, each, signal))))
+        yield* found;
+    }
+    const indexes = [
+      { table: edge.outgoing, base: edge.forward, isOutgoing: true },
+      { table: edge.incoming, base: edge.reverse, isOutgoing: false },
+    ];
+    for (const { table, base, isOutgoing } of indexes) {
+      for await (const page of listedIn(rows, table, signal)) {
+        for (const [record, listed] of Map.groupBy(page, (row) => row.record)) {
+          const states = await rows.neighbours(
+            base,
+            edge,
+            record,
+            listed.map(({ neighbour }) => neighbour),
+            [],
+            signal,
+          );
+          for (const { neighbour, seenMs } of listed) {
+            if (stateAt(states, neighbour).lastSeenMs >= seenMs) continue;
+            const [from, to] = isOutgoing ? [record, neighbour] : [neighbour, record];
+            yield difference(edge, from, to, `is listed in ${table} at ${seenMs}, later than it was seen`);
+          }
+        }
+      }
+    }
+  }
+}
+
+async function forwardDifferences(
+  { rows, clock }: ReaderParts,
+  edge: EdgeLayout,
+  { key, state }: ScannedRow,
+  signal: AbortSignal,
+): Promise<Found> {
+  const [from, to] = key as [string, string];
+  const found: Difference[] = [];
+  const reverse = stateAt(await rows.neighbours(edge.reverse, edge, to, [from], [], signal), from);
+  if (!isSame(state, reverse)) found.push(difference(edge, from, to, "differs from its reverse"));
+  if (!isVisible(state, rows.lifeOf(edge), clock.now())) return found;
+  const places = [
+    [edge.outgoing, from, to],
+    [edge.incoming, to, from],
+  ] as const;
+  for (const [table, record, neighbour] of places) {
+    const query = `SELECT nb FROM ${tableOf(rows.layout, table)} WHERE rec = ? AND seen = ? AND nb = ?`;
+    const listed = await rows.session.read(query, [record, bigintCell(state.lastSeenMs), neighbour], signal);
+    if (listed.rows.length === 0) found.push(difference(edge, from, to, `is not listed in ${table}`));
+  }
+  return found;
+}
+
+async function reverseDifferences(
+  { rows }: ReaderParts,
+  edge: EdgeLayout,
+  { key, state }: ScannedRow,
+  signal: AbortSignal,
+): Promise<Found> {
+  const [to, from] = key as [string, string];
+  const forward = stateAt(await rows.neighbours(edge.forward, edge, from, [to], [], signal), to);
+  return isSame(state, forward) ? [] : [difference(edge, from, to, "has a reverse that differs from it")];
+}
+
+function isSame(a: ElementState, b: ElementState): boolean {
+  return a.firstSeenMs === b.firstSeenMs && a.lastSeenMs === b.lastSeenMs && a.removedAtMs === b.removedAtMs;
+}
+
+function difference({ name }: EdgeLayout, from: string, to: string, what: string): Difference {
+  return { type: name, element: `${from} -> ${to}`, what };
+}
