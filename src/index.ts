@@ -5,7 +5,9 @@ export type { AnyEdge, AnyEvent, AnyNode, AnySideInput, Duration } from "./model
 export { edge, node, type EdgeDef, type NodeDef } from "./model/define/element.ts";
 export {
   enrichment,
+  type AnyAskedEnrichment,
   type AnyEnrichment,
+  type AskedEnrichment,
   type EnrichmentCall,
   type EnrichmentDef,
   type EnrichmentOptions,

@@ -2,6 +2,12 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { RdgError, type ErrorKind } from "../core/errors.ts";
+import {
+  type AskedEnrichmentModel,
+  type GraphModel,
+  type ServedDefinition,
+  definitionFormat,
+} from "../model/definition.ts";
 import { say } from "./output.ts";
 
 const defaultUrl = "http://127.0.0.1:7400";
@@ -43,6 +49,19 @@ export interface Problem {
   readonly hint?: string;
   readonly place?: string;
   readonly errors?: readonly { readonly index: number; readonly field?: string; readonly reason: string }[];
+}
+
+/** The definition that a server runs. @throws RdgError invalid, `unknown_definition` of another version's */
+export async function servedDefinition(
+  server: ServerOptions,
+  init: RequestInit = {},
+): Promise<{ readonly model: GraphModel; readonly enrichments: readonly AskedEnrichmentModel[] }> {
+  const { enrichments = [], ...model } = await requestJson<ServedDefinition>(server, "/v1/definition", init);
+  const format: number = model.format;
+  if (format === definitionFormat) return { model, enrichments };
+  throw new RdgError("invalid", "unknown_definition", `The server's definition has format ${format}.`, {
+    hint: "Use the version of rdg that the server runs.",
+  });
 }
 
 /** Sends one request. @throws RdgError `unavailable` when nobody answers; otherwise what the problem answer says. */

@@ -18,9 +18,15 @@ const declaredBy = (module: object): string =>
       .map(({ kind, model }) => ({ kind, model }))
       .toSorted((a, b) => (canonicalJson(a) < canonicalJson(b) ? -1 : 1)),
   );
-const declaredIn = ({ events, nodes, edges }: ClientModel): string => {
+const declaredIn = ({ events, sideInputs, nodes, edges, enrichments }: ClientModel): string => {
   const of = (kind: string, list: readonly object[]): object[] => list.map((model) => ({ kind, model }));
-  const all = [...of("event", events), ...of("node", nodes), ...of("edge", edges)];
+  const all = [
+    ...of("event", events),
+    ...of("sideInput", sideInputs),
+    ...of("node", nodes),
+    ...of("edge", edges),
+    ...of("enrichment", enrichments),
+  ];
   return canonicalJson(all.toSorted((a, b) => (canonicalJson(a) < canonicalJson(b) ? -1 : 1)));
 };
 
@@ -31,14 +37,20 @@ function evaluate(source: string): object {
   return compileFunction(`"use strict";\n${body}\nreturn { ${names.join(", ")} };`, ["rdg"])(rdg) as object;
 }
 
+/** As a server tells it. */
+const told = ({ model, enrichments }: rdg.Graph): ClientModel => ({
+  ...model,
+  enrichments: [...enrichments.values()].map(({ model: { name, on, fields } }) => ({ name, on, fields })),
+});
+
 const edges: ClientModel["edges"] = [];
-const empty: ClientModel = { name: "g", events: [], nodes: [], edges };
+const empty: ClientModel = { name: "g", events: [], sideInputs: [], nodes: [], edges, enrichments: [] };
 
 describe("a definition as TypeScript", () => {
   test("of the streaming example is the golden file, which declares the same", async () => {
     const path = fileURLToPath(new URL("../../test/golden/client/streaming.ts", import.meta.url));
-    expect(definitionSource(streaming.model, ["The streaming example."])).toBe(await readFile(path, "utf8"));
-    expect(declaredBy(golden)).toBe(declaredIn(streaming.model));
+    expect(definitionSource(told(streaming), ["The streaming example."])).toBe(await readFile(path, "utf8"));
+    expect(declaredBy(golden)).toBe(declaredIn(told(streaming)));
   });
 
   test("declares every kind of field, property and option", () => {
@@ -75,7 +87,22 @@ describe("a definition as TypeScript", () => {
     );
     const bare = rdg.node("bare", {}, { ttl: "2d" });
     const near = rdg.edge("near", bare, sku, { ttl: "30m", properties: { metres: t.double() } });
-    const model = { ...empty, events: [order.model], nodes: [sku.model, bare.model], edges: [near.model] };
+    const stock = rdg.sideInput("stock", {
+      key: "sku",
+      fields: { sku: t.string(), pieces: t.int32().optional(), ["__proto__"]: t.boolean() },
+    });
+    const prices = rdg.enrichment("prices", {
+      on: sku,
+      fields: { cents: t.int64(), parts: t.array(t.record({ name: t.string().optional() })).optional() },
+    });
+    const model: ClientModel = {
+      ...empty,
+      events: [order.model],
+      sideInputs: [stock.model],
+      nodes: [sku.model, bare.model],
+      edges: [near.model],
+      enrichments: [prices.model],
+    };
     expect(declaredBy(evaluate(definitionSource(model, [])))).toBe(declaredIn(model));
   });
 
@@ -89,10 +116,25 @@ describe("a definition as TypeScript", () => {
       time: "at",
       fields: { constructor: rdg.t.string(), at: rdg.t.timestamp(), ["__proto__"]: rdg.t.string() },
     }).model;
-    const model: ClientModel = { ...empty, nodes, events: [event] };
+    const sideInputs = [rdg.sideInput("view", { key: "k", fields: { k: rdg.t.string() } }).model];
+    const fields = [{ name: "f", type: { kind: "string" }, optional: false } as const];
+    const enrichments = ["view", "sideInput", "enrichment"].map((name) => ({ name, on: "class", fields }));
+    const model: ClientModel = { ...empty, nodes, events: [event], sideInputs, enrichments };
     const module = evaluate(definitionSource(model, []));
     expect(declaredBy(module)).toBe(declaredIn(model));
-    expect(Object.keys(module)).toEqual(expect.arrayContaining(["classNode", "aB", "aBNode", "view", "viewEvent"]));
+    expect(Object.keys(module)).toEqual(
+      expect.arrayContaining([
+        "classNode",
+        "aB",
+        "aBNode",
+        "view",
+        "viewEvent",
+        "viewInput",
+        "viewEnrichment",
+        "sideInputEnrichment",
+        "enrichmentEnrichment",
+      ]),
+    );
   });
 
   test("is refused where it would become other code", () => {
@@ -103,6 +145,12 @@ describe("a definition as TypeScript", () => {
       const property = { name, type: { kind: "string" }, merge: "last" };
       const within = { name: "n", properties: [property] } as unknown as NodeModel;
       expect(() => definitionSource({ ...empty, nodes: [within] }, [])).toThrow(rdg.RdgError);
+    }
+    for (const name of bad) {
+      const input = { name: "n", key: name, fields: [] } as unknown as ClientModel["sideInputs"][number];
+      expect(() => definitionSource({ ...empty, sideInputs: [input] }, [])).toThrow(rdg.RdgError);
+      const enriching = { name: "n", on: name, fields: [] } as unknown as ClientModel["enrichments"][number];
+      expect(() => definitionSource({ ...empty, enrichments: [enriching] }, [])).toThrow(rdg.RdgError);
     }
     const kind = {
       name: "n",
@@ -116,7 +164,8 @@ describe("a definition as TypeScript", () => {
 
   test("declares the same for any definition", () => {
     fc.assert(
-      fc.property(models, (model) => {
+      fc.property(models, (random) => {
+        const model: ClientModel = { ...random, enrichments: [] };
         expect(declaredBy(evaluate(definitionSource(model, [])))).toBe(declaredIn(model));
       }),
     );

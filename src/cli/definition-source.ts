@@ -1,37 +1,54 @@
-// A definition that a server told, written as TypeScript: for programs that ask and send, so without jobs and side inputs.
+// A definition that a server told, written as TypeScript: for programs that ask and send, so without jobs and the functions of enrichments.
 //
 // The definition comes over the network: every name is checked before it becomes code.
 import { RdgError } from "../core/errors.ts";
-import type { EdgeModel, EventModel, FieldModel, GraphModel, NodeModel, PropertyModel } from "../model/definition.ts";
+import type {
+  AskedEnrichmentModel,
+  EdgeModel,
+  EventModel,
+  FieldModel,
+  GraphModel,
+  NodeModel,
+  PropertyModel,
+  SideInputModel,
+} from "../model/definition.ts";
 import type { ValueType } from "../model/value-type.ts";
 
-/** What `rdg client` needs of a definition: events to send, nodes and edges to ask for. */
-export type ClientModel = Pick<GraphModel, "name" | "events" | "nodes" | "edges">;
+/** What `rdg client` needs of a definition: events and rows to send, nodes, edges and enrichments to ask for. */
+export interface ClientModel extends Pick<GraphModel, "name" | "events" | "sideInputs" | "nodes" | "edges"> {
+  readonly enrichments: readonly AskedEnrichmentModel[];
+}
 
 /** @throws RdgError invalid, `unknown_definition` when it is none that this version of RDG writes */
 export function definitionSource(model: ClientModel, comment: readonly string[]): string {
   const identifiers = identifiersOf(model);
   const declarations = [
     ...model.events.map((event) => eventSource(event, identifiers.get(event)!)),
+    ...model.sideInputs.map((input) => sideInputSource(input, identifiers.get(input)!)),
     ...model.nodes.map((node) => nodeSource(node, identifiers.get(node)!)),
     ...model.edges.map((edge) => edgeSource(edge, identifiers.get(edge)!, model, identifiers)),
+    ...model.enrichments.map((each) => enrichmentSource(each, identifiers.get(each)!, model, identifiers)),
   ].join("\n");
-  const used = ["edge", "event", "node", "t"].filter((name) => new RegExp(`\\b${name}[.(]`).test(declarations));
+  const used = ["edge", "enrichment", "event", "node", "sideInput", "t"].filter((name) =>
+    new RegExp(`\\b${name}[.(]`).test(declarations),
+  );
   const lines = comment.map((line) => `// ${line.replaceAll(/\s+/g, " ")}`);
   if (used.length > 0) lines.push(`import { ${used.join(", ")} } from "rdg";`, "");
   return `${lines.join("\n")}\n${declarations}`;
 }
 
-type Declared = EventModel | NodeModel | EdgeModel;
+type Declared = EventModel | SideInputModel | NodeModel | EdgeModel | AskedEnrichmentModel;
 
 /** `has_profile` is `hasProfile`; what is taken, or means something else, gets its kind behind it. */
-function identifiersOf({ events, nodes, edges }: ClientModel): ReadonlyMap<Declared, string> {
+function identifiersOf({ events, sideInputs, nodes, edges, enrichments }: ClientModel): ReadonlyMap<Declared, string> {
   const identifiers = new Map<Declared, string>();
   const taken = new Set<string>();
   const kinds = [
     ["Node", nodes],
     ["Edge", edges],
     ["Event", events],
+    ["Input", sideInputs],
+    ["Enrichment", enrichments],
   ] as const;
   for (const [kind, declared] of kinds) {
     for (const model of declared) {
@@ -55,8 +72,8 @@ function camelCase(name: string): string {
 /** Words that cannot be declared, and what the file imports. */
 const reserved = new Set(
   (
-    "arguments await break case catch class const continue debugger default delete do edge else enum eval event export extends false finally for function if " +
-    "implements import in instanceof interface let new node null package private protected public return static super switch t this throw true try typeof " +
+    "arguments await break case catch class const continue debugger default delete do edge else enrichment enum eval event export extends false finally for function if " +
+    "implements import in instanceof interface let new node null package private protected public return sideInput static super switch t this throw true try typeof " +
     "undefined var void while with yield"
   ).split(" "),
 );
@@ -81,10 +98,40 @@ function eventSource(event: EventModel, identifier: string): string {
     ...(dedupHorizonMs === 3_600_000 ? [] : [`dedupHorizon: ${duration(dedupHorizonMs)},`]),
     ...(partitions === 1 ? [] : [`partitions: ${integer(partitions)},`]),
     ...(kept.length === 0 ? [] : [`retention: { ${kept.join(", ")} },`]),
-    `fields: {`,
-    ...fields.map((field) => `  ${member(field.name)}: ${fieldSource(field)},`),
-    `},`,
+    ...fieldLines(fields),
   ]);
+}
+
+function sideInputSource({ name, key, fields }: SideInputModel, identifier: string): string {
+  return lines(`export const ${identifier} = sideInput(${text(name)}, {`, [
+    `key: ${text(key)},`,
+    ...fieldLines(fields),
+  ]);
+}
+
+function enrichmentSource(
+  { name, on, fields }: AskedEnrichmentModel,
+  identifier: string,
+  { nodes }: ClientModel,
+  identifiers: ReadonlyMap<Declared, string>,
+): string {
+  const node = nodeNamed(on, "an enrichment", nodes, identifiers);
+  return lines(`export const ${identifier} = enrichment(${text(name)}, {`, [`on: ${node},`, ...fieldLines(fields)]);
+}
+
+function fieldLines(fields: readonly FieldModel[]): string[] {
+  return ["fields: {", ...fields.map((field) => `  ${member(field.name)}: ${fieldSource(field)},`), "},"];
+}
+
+function nodeNamed(
+  name: string,
+  of: string,
+  nodes: readonly NodeModel[],
+  identifiers: ReadonlyMap<Declared, string>,
+): string {
+  const node = nodes.find((candidate) => candidate.name === name);
+  if (node === undefined) throw unknown(`the node type ${JSON.stringify(name)} of ${of}`);
+  return identifiers.get(node)!;
 }
 
 function nodeSource({ name, properties, ttlMs }: NodeModel, identifier: string): string {
@@ -100,11 +147,7 @@ function edgeSource(
   { nodes }: ClientModel,
   identifiers: ReadonlyMap<Declared, string>,
 ): string {
-  const ends = [from, to].map((end) => {
-    const node = nodes.find((candidate) => candidate.name === end);
-    if (node === undefined) throw unknown(`the node type ${JSON.stringify(end)} of an edge`);
-    return identifiers.get(node)!;
-  });
+  const ends = [from, to].map((end) => nodeNamed(end, "an edge", nodes, identifiers));
   const declared = `export const ${identifier} = edge(${text(name)}, ${ends.join(", ")}`;
   const options = [
     ...(ttlMs === undefined ? [] : [`ttl: ${duration(ttlMs)},`]),

@@ -11,7 +11,7 @@ import type { ExportEnd, ExportHeader } from "../export/port.ts";
 import { readExport } from "../export/read-export.ts";
 import { type SortedExport, sortExport } from "../export/sort-export.ts";
 import type { GraphModel } from "../model/definition.ts";
-import { addTokenOption, request, requestJson } from "./connection.ts";
+import { addTokenOption, request, servedDefinition } from "./connection.ts";
 import { writeFileWhole, writeFolderWhole } from "./export-output.ts";
 import { printJson, say } from "./output.ts";
 import { startProgress } from "./progress.ts";
@@ -94,7 +94,7 @@ async function exported(
 ): Promise<Summary> {
   if (options.url !== undefined) {
     const server = { url: options.url, tokenFile: options.tokenFile };
-    const model = await requestJson<GraphModel>(server, "/v1/definition", { signal });
+    const { model } = await servedDefinition(server, { signal });
     const { body } = await request(server, "/v1/export", { signal });
     return await take(model, body!);
   }

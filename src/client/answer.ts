@@ -1,6 +1,6 @@
 // Answers of traversals: levels of nodes, hops of edges, and what was cut.
 import type { AnyNode } from "../model/define/declaration.ts";
-import type { AnyEnrichment } from "../model/define/enrichment.ts";
+import type { AnyAskedEnrichment } from "../model/define/enrichment.ts";
 import type { EnrichmentAnswer, Explanation, TraversalTimings, TruncationCause } from "../model/traversal.ts";
 import type { NodeRow, WalkedRow } from "./rows.ts";
 
@@ -19,7 +19,7 @@ export type LastHop<Hops extends readonly unknown[]> = Hops extends readonly [un
   : never;
 type LevelNumber<Hops extends readonly unknown[]> = Exclude<Partial<Hops>["length"], undefined>;
 
-export type RowsOf<Hops extends readonly AnyHop[], I, N extends AnyEnrichment> =
+export type RowsOf<Hops extends readonly AnyHop[], I, N extends AnyAskedEnrichment> =
   Hops[I & keyof Hops] extends HopOf<infer X, infer S, unknown> ? WalkedRow<X, S, N> : never;
 
 type LevelType<Hops extends readonly AnyHop[], I, Start> = I extends 0
@@ -44,7 +44,7 @@ export interface Answer<
   Last extends AnyNode,
   Hops extends readonly AnyHop[],
   Start extends AnyNode = AnyNode,
-  N extends AnyEnrichment = never,
+  N extends AnyAskedEnrichment = never,
 > {
   /** Whether everything that was asked for is here. */
   readonly complete: boolean;

@@ -1,6 +1,16 @@
 // The typed client against the real server, queries and a naive store: what it sends, and what rows it makes of answers.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type PeopleServer, at, bought, knows, owns, peopleServer, person, thing } from "../../test/client/people.ts";
+import {
+  type PeopleServer,
+  at,
+  bought,
+  knows,
+  owns,
+  peopleServer,
+  person,
+  prices,
+  thing,
+} from "../../test/client/people.ts";
 import { RdgError } from "../core/errors.ts";
 import { BadRecords, type Gateway, type ProduceRequest } from "../gateway/port.ts";
 import type { Client } from "./client.ts";
@@ -160,6 +170,22 @@ describe.each(["http", "grpc"] as const)("the client over %s", (transport) => {
       .map((line) => JSON.parse(line) as unknown);
     const sent = { who: "ann", at: new Date(at(0)).toISOString(), price: "1152921504606846976", raw: "/w==" };
     expect(lines).toEqual([sent, { ...sent, who: "bob" }]);
+  });
+
+  test("produces rows of side inputs, and deletes them", async () => {
+    await rdg.produce(prices, { what: "car", cents: 2n ** 60n });
+    await rdg.deleteRows(prices, ["car", "bike"], { idempotencyKey: "own" });
+    await using producer = rdg.producer(prices, { lingerMs: 1 });
+    await producer.send({ what: "bike", cents: 1 });
+    const sent = produced.slice(-3).map(({ target, body, idempotencyKey: key }) => {
+      expect(target).toEqual({ kind: "input", name: "prices" });
+      return [Buffer.from(body).toString(), key === "own"];
+    });
+    expect(sent).toEqual([
+      ['{"what":"car","cents":"1152921504606846976"}\n', false],
+      ['{"$delete":"car"}\n{"$delete":"bike"}\n', true],
+      ['{"what":"bike","cents":1}\n', false],
+    ]);
   });
 
   test("selects properties of the starts", async () => {

@@ -1,14 +1,14 @@
 // `connect`: events in and questions out, typed by the declarations that the graph is defined with.
 import { RdgError } from "../core/errors.ts";
 import { randomId } from "../core/random.ts";
-import type { AnyNode } from "../model/define/declaration.ts";
+import type { AnyEvent, AnyNode, AnySideInput } from "../model/define/declaration.ts";
 import type { NodeDef } from "../model/define/element.ts";
-import type { EventDef } from "../model/define/event.ts";
+import type { EventDef, SideInputDef } from "../model/define/event.ts";
 import type { EventFields, InputValue, PropertyFields } from "../model/define/field.ts";
 import type { TraverseAnswer } from "../model/traversal.ts";
 import { questionsOver } from "./ask-questions.ts";
 import { type CallPorts, call, systemPorts } from "./calls.ts";
-import { eventJson } from "./event-json.ts";
+import { eventJson, targetOf } from "./event-json.ts";
 import { type Fetch, HttpTransport, type Token } from "./http.ts";
 import { partsOf, partsOfAnswer } from "./parts.ts";
 import type { ProducerOptions } from "./producer-options.ts";
@@ -39,21 +39,23 @@ export interface ProduceOptions {
 
 export interface Client extends Questions {
   /**
-   * Resolves when the events are durable: all of them, or none. For many events over time see `producer`.
+   * Resolves when the events, or rows of a side input, are durable: all of them, or none. For many over time see `producer`.
    * @throws RdgError invalid, `bad_records`
    */
   produce<N extends string, F extends EventFields>(
-    event: EventDef<N, F>,
+    event: EventDef<N, F> | SideInputDef<N, F>,
     ...values: readonly [InputValue<F>, ...InputValue<F>[]]
   ): Promise<Produced>;
   produce<N extends string, F extends EventFields>(
-    event: EventDef<N, F>,
+    event: EventDef<N, F> | SideInputDef<N, F>,
     values: readonly InputValue<F>[],
     options?: ProduceOptions,
   ): Promise<Produced>;
-  /** Sends events one by one, stores them in batches. Close it in the end. */
+  /** Deletes rows of a side input by key. Resolves when that is durable; a key that does not exist is fine. */
+  deleteRows(input: AnySideInput, keys: readonly string[], options?: ProduceOptions): Promise<Produced>;
+  /** Sends events, or rows of a side input, one by one, stores them in batches. Close it in the end. */
   producer<N extends string, F extends EventFields>(
-    event: EventDef<N, F>,
+    event: EventDef<N, F> | SideInputDef<N, F>,
     options?: ProducerOptions,
   ): EventProducer<InputValue<F>>;
   /** Gives connections back, where the transport keeps any: gRPC. */
@@ -104,12 +106,12 @@ export function clientOver(transport: Transport, options: ConnectOptions, ports:
     },
   };
   const produce = (
-    event: { readonly name: string },
+    event: AnyEvent | AnySideInput,
     values: readonly unknown[],
     own: ProduceOptions,
   ): Promise<Produced> => {
     const idempotencyKey = own.idempotencyKey ?? (retries > 0 ? randomId(ports.random) : undefined);
-    const request = { event: event.name, lines: values.map(eventJson), idempotencyKey };
+    const request = { target: targetOf(event), lines: values.map(eventJson), idempotencyKey };
     const bounds = { timeoutMs, retries: idempotencyKey === undefined ? 0 : retries, signal: own.signal };
     return call((ended) => transport.produce(request, ended), bounds, ports);
   };
@@ -118,11 +120,17 @@ export function clientOver(transport: Transport, options: ConnectOptions, ports:
     ...questionsOver(ask),
     close,
     [Symbol.asyncDispose]: close,
-    produce(event: { readonly name: string }, first: unknown, ...more: readonly unknown[]): Promise<Produced> {
+    produce(event: AnyEvent | AnySideInput, first: unknown, ...more: readonly unknown[]): Promise<Produced> {
       if (!Array.isArray(first)) return produce(event, [first, ...more], {});
       return produce(event, first, (more[0] as ProduceOptions | undefined) ?? {});
     },
-    producer: (event: EventDef<string, EventFields>, own: ProducerOptions = {}) =>
+    deleteRows: (input: AnySideInput, keys: readonly string[], own: ProduceOptions = {}): Promise<Produced> =>
+      produce(
+        input,
+        keys.map((key) => ({ $delete: key })),
+        own,
+      ),
+    producer: (event: AnyEvent | AnySideInput, own: ProducerOptions = {}) =>
       new BatchingProducer(event, own, transport, ports),
     from(node: AnyNode, ids: string | readonly string[], ...more: readonly unknown[]): TraversalSteps {
       const { select } = (typeof ids === "string" ? {} : (more[0] ?? {})) as { readonly select?: readonly string[] };

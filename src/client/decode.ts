@@ -1,7 +1,7 @@
 // Elements of answers as rows: times become Dates, int64 bigint, bytes Uint8Array, by their declarations; without one, properties stay as they came.
 import { parseBase64 } from "../model/avro/json-values.ts";
 import type { AnyEdge, AnyNode } from "../model/define/declaration.ts";
-import type { AnyEnrichment } from "../model/define/enrichment.ts";
+import type { AnyAskedEnrichment } from "../model/define/enrichment.ts";
 import type { PropertyModel, ValueType } from "../model/definition.ts";
 import type { EdgeAnswer, JsonValue, NodeAnswer } from "../model/traversal.ts";
 
@@ -34,7 +34,7 @@ export interface AnyEdgeRow {
 export function nodeRow(
   node: NodeAnswer,
   declaration: AnyNode | undefined,
-  enrichments: readonly AnyEnrichment[] = [],
+  enrichments: readonly AnyAskedEnrichment[] = [],
 ): AnyNodeRow {
   const { type, id, firstSeen, lastSeen, properties = {}, enriched } = node;
   const seen = firstSeen !== undefined && lastSeen !== undefined;
@@ -48,7 +48,7 @@ export function nodeRow(
 }
 
 /** Of the enrichments that are about this type of nodes. */
-function enrichedOf(type: string, values: NodeAnswer["enriched"], enrichments: readonly AnyEnrichment[]): Values {
+function enrichedOf(type: string, values: NodeAnswer["enriched"], enrichments: readonly AnyAskedEnrichment[]): Values {
   const entries = enrichments
     .filter(({ on }) => on.name === type)
     .map(

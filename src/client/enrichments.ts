@@ -1,9 +1,9 @@
 // What enrichments of the definition add to the rows of nodes.
 import type { AnyNode } from "../model/define/declaration.ts";
-import type { AnyEnrichment, EnrichmentDef } from "../model/define/enrichment.ts";
+import type { AnyAskedEnrichment, AskedEnrichment } from "../model/define/enrichment.ts";
 import type { Value } from "../model/define/field.ts";
 
-export type EnrichedBy<D, N extends AnyEnrichment> = [N] extends [never]
+export type EnrichedBy<D, N extends AnyAskedEnrichment> = [N] extends [never]
   ? unknown
   : {
       /** By name; null where the enrichment has nothing for the node, or failed. */
@@ -12,4 +12,4 @@ export type EnrichedBy<D, N extends AnyEnrichment> = [N] extends [never]
       };
     };
 
-type ValueOf<X> = X extends EnrichmentDef<string, AnyNode, infer F> ? Value<F> : never;
+type ValueOf<X> = X extends AskedEnrichment<string, AnyNode, infer F> ? Value<F> : never;

@@ -76,9 +76,9 @@ export class HttpTransport implements Transport {
     }
   }
 
-  async produce({ event, lines, idempotencyKey }: ProduceCall, signal: AbortSignal): Promise<Produced> {
+  async produce({ target, lines, idempotencyKey }: ProduceCall, signal: AbortSignal): Promise<Produced> {
     const headers = { "content-type": ndjson, ...(idempotencyKey && { "idempotency-key": idempotencyKey }) };
-    const path = `/v1/events/${encodeURIComponent(event)}`;
+    const path = `/v1/${target.kind}s/${encodeURIComponent(target.name)}`;
     const response = await this.#post(path, headers, lines.map((line) => `${line}\n`).join(""), signal);
     return this.#parsed(await this.#textOf(response, signal)) as Produced;
   }

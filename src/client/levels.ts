@@ -1,6 +1,6 @@
 // An answer's levels by hop and repetition, as rows: an edge finds its nodes on the levels that its hop leads from and to.
 import type { AnyEdge, AnyNode } from "../model/define/declaration.ts";
-import type { AnyEnrichment } from "../model/define/enrichment.ts";
+import type { AnyAskedEnrichment } from "../model/define/enrichment.ts";
 import type { EdgeAnswer, HopAnswer, LevelAnswer, NodeAnswer } from "../model/traversal.ts";
 import { type AnyEdgeRow, type AnyNodeRow, edgeRow, nodeRow } from "./decode.ts";
 import type { EdgeOf } from "./reach.ts";
@@ -12,7 +12,7 @@ import type { Walk } from "./walked-edge.ts";
 export interface AnswerShape {
   readonly start: AnyNode;
   readonly hops: readonly HopShape[];
-  readonly enrichments: readonly AnyEnrichment[];
+  readonly enrichments: readonly AnyAskedEnrichment[];
 }
 
 export interface HopShape {
@@ -29,7 +29,7 @@ export class Level {
   readonly repetition: number;
   readonly #answer: LevelAnswer;
   readonly #types: NodeTypes | undefined;
-  readonly #enrichments: readonly AnyEnrichment[];
+  readonly #enrichments: readonly AnyAskedEnrichment[];
   #nodes: ReadonlyMap<string, NodeAnswer> | undefined;
   readonly #rows = new Map<NodeAnswer, AnyNodeRow>();
 
@@ -38,7 +38,7 @@ export class Level {
     repetition: number,
     answer: LevelAnswer,
     types: NodeTypes | undefined,
-    enrichments: readonly AnyEnrichment[] = [],
+    enrichments: readonly AnyAskedEnrichment[] = [],
   ) {
     this.hop = hop;
     this.repetition = repetition;
@@ -145,7 +145,7 @@ function endRow(levels: readonly Level[], declaration: AnyNode, id: string): Any
 const untypedNodes = new WeakMap<object, NodeAnswer>();
 const untypedEdges = new WeakMap<object, { readonly edge: EdgeAnswer; readonly source: EdgeSource }>();
 
-function untypedNode(node: NodeAnswer, enrichments: readonly AnyEnrichment[]): AnyNodeRow {
+function untypedNode(node: NodeAnswer, enrichments: readonly AnyAskedEnrichment[]): AnyNodeRow {
   const row = nodeRow(node, undefined, enrichments);
   untypedNodes.set(row, node);
   return row;

@@ -8,7 +8,7 @@ import { seededRandom } from "../core/random.ts";
 import type { ProducerOptions } from "./producer-options.ts";
 import { BatchingProducer } from "./producer.ts";
 
-const event = { name: "e", model: { key: "key" } };
+const event = { kind: "event" as const, name: "e", model: { key: "key" } };
 
 interface Stage {
   readonly time: VirtualTime;

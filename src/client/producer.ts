@@ -5,11 +5,12 @@
 import { RdgError } from "../core/errors.ts";
 import { randomId } from "../core/random.ts";
 import { utf8Length } from "../model/avro/json-values.ts";
+import type { AnyEvent, AnySideInput } from "../model/define/declaration.ts";
 import { type CallPorts, call } from "./calls.ts";
 import { EventBatch, type PendingEvent, type Sent, withoutRefused } from "./event-batch.ts";
-import { eventJson } from "./event-json.ts";
+import { eventJson, targetOf } from "./event-json.ts";
 import { type ProducerOptions, optionsOf } from "./producer-options.ts";
-import type { Transport } from "./transport.ts";
+import type { ProduceCall, Transport } from "./transport.ts";
 
 export interface SendOptions {
   /** Aborted before the event has gone out, it is not sent; behind that it may have been stored. Either way the promise is rejected with the signal's reason. */
@@ -38,7 +39,7 @@ export interface EventProducer<V> {
 export class BatchingProducer implements EventProducer<object> {
   readonly #transport: Transport;
   readonly #ports: CallPorts;
-  readonly #event: string;
+  readonly #target: ProduceCall["target"];
   readonly #keyField: string;
   readonly #options: Required<ProducerOptions>;
   #open = new EventBatch();
@@ -54,12 +55,12 @@ export class BatchingProducer implements EventProducer<object> {
   #isClosed = false;
 
   constructor(
-    event: { readonly name: string; readonly model: { readonly key: string } },
+    event: Pick<AnyEvent | AnySideInput, "kind" | "name"> & { readonly model: { readonly key: string } },
     options: ProducerOptions,
     transport: Transport,
     ports: CallPorts,
   ) {
-    this.#event = event.name;
+    this.#target = targetOf(event);
     this.#keyField = event.model.key;
     this.#transport = transport;
     this.#ports = ports;
@@ -246,7 +247,7 @@ export class BatchingProducer implements EventProducer<object> {
     let rest = events;
     while (rest.length > 0) {
       const request = {
-        event: this.#event,
+        target: this.#target,
         lines: rest.map(({ line }) => line),
         idempotencyKey: randomId(this.#ports.random),
       };

@@ -1,7 +1,7 @@
 // The types of rows: nodes and edges by their declarations, times as Dates, int64 as bigint, bytes as Uint8Array.
 import type { AnyEdge } from "../model/define/declaration.ts";
 import type { EdgeDef, NodeDef } from "../model/define/element.ts";
-import type { AnyEnrichment } from "../model/define/enrichment.ts";
+import type { AnyAskedEnrichment } from "../model/define/enrichment.ts";
 import type { Properties } from "../model/define/field.ts";
 import type { HopDirection, JsonValue } from "../model/traversal.ts";
 import type { EndId } from "./decode.ts";
@@ -12,7 +12,7 @@ import type { SelectingEdge } from "./walked-edge.ts";
 export type JsonProperties = { readonly [name: string]: JsonValue };
 
 /** A node of this type (of these types: told apart by `type`), with what these enrichments know of it. */
-export type NodeRow<D, N extends AnyEnrichment = never> =
+export type NodeRow<D, N extends AnyAskedEnrichment = never> =
   D extends NodeDef<infer Name, infer F>
     ? NodeRowOf<Name, Properties<F>> & EnrichedBy<D, N>
     : NodeRowOf<string, JsonProperties> & EnrichedBy<D, N>;
@@ -27,7 +27,7 @@ interface NodeRowOf<Name extends string, P> {
 }
 
 /** An edge of this type (of these types: told apart by `type`), with its nodes. */
-export type EdgeRow<E, S extends PropertyKey = PropertyKey, N extends AnyEnrichment = never> =
+export type EdgeRow<E, S extends PropertyKey = PropertyKey, N extends AnyAskedEnrichment = never> =
   E extends EdgeDef<infer Name, infer A, infer B, infer F>
     ? EdgeRowOf<Name, NodeRow<A, N>, NodeRow<B, N>, Pick<Properties<F>, Extract<keyof F, S>>>
     : EdgeRowOf<string, EndId, EndId, JsonProperties>;
@@ -43,7 +43,7 @@ interface EdgeRowOf<Name extends string, A, B, P> {
 }
 
 /** The rows of what a hop was given. A rule's own selection stands in place of the hop's. */
-export type WalkedRow<X, S extends PropertyKey, N extends AnyEnrichment> =
+export type WalkedRow<X, S extends PropertyKey, N extends AnyAskedEnrichment> =
   X extends SelectingEdge<infer E extends AnyEdge, HopDirection, infer Own>
     ? EdgeRow<E, [Own] extends [never] ? S : Own, N>
     : EdgeRow<X, S, N>;

@@ -1,6 +1,6 @@
 // A traversal as it is built, hop by hop: each hop is typed by the edges that it is given, and knows nothing of the rest of the graph.
 import type { AnyEdge, AnyNode } from "../model/define/declaration.ts";
-import type { AnyEnrichment } from "../model/define/enrichment.ts";
+import type { AnyAskedEnrichment } from "../model/define/enrichment.ts";
 import type {
   BudgetRequest,
   Condition,
@@ -72,7 +72,7 @@ export interface Steps<
   Here extends AnyNode,
   Hops extends readonly AnyHop[],
   Start extends AnyNode = Here,
-  N extends AnyEnrichment = never,
+  N extends AnyAskedEnrichment = never,
 > {
   /** Along edges: of one type, or of several at once, each as it is or with its own rule (`outward`, `inward`, `eitherWay`). */
   out<const X extends Anywhere, S extends SelectableOf<X> = SelectableOf<X>>(
@@ -111,7 +111,7 @@ export interface Steps<
   any(options?: AnyHopOptions): Steps<AnyNode, [...Hops, HopOf<AnyEdge, string, AnyNode>], Start, N>;
 
   /** All nodes of the answer get what these enrichments of the definition know of them. */
-  enrich<const E extends AnyEnrichment>(...enrichments: readonly E[]): Steps<Here, Hops, Start, N | E>;
+  enrich<const E extends AnyAskedEnrichment>(...enrichments: readonly E[]): Steps<Here, Hops, Start, N | E>;
 
   /** The request as JSON. */
   request(options?: RunOptions): TraverseRequest;

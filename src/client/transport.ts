@@ -21,7 +21,7 @@ export interface Produced {
 }
 
 export interface ProduceCall {
-  readonly event: string;
+  readonly target: { readonly kind: "event" | "input"; readonly name: string };
   /** A JSON object each. */
   readonly lines: readonly string[];
   /** Missing: the request must not be repeated. */

@@ -1,5 +1,5 @@
 // What is behind `Steps`: each step makes a new one, with the request so far and what its answer's rows are decoded by.
-import type { AnyEnrichment } from "../model/define/enrichment.ts";
+import type { AnyAskedEnrichment } from "../model/define/enrichment.ts";
 import type {
   BudgetRequest,
   Condition,
@@ -88,7 +88,7 @@ export class TraversalSteps {
     return this.#with(request, { walks: undefined, far: undefined, repeats: repeat !== undefined });
   }
 
-  enrich(...enrichments: readonly AnyEnrichment[]): TraversalSteps {
+  enrich(...enrichments: readonly AnyAskedEnrichment[]): TraversalSteps {
     const { shape } = this.#built;
     const all = [...new Set([...shape.enrichments, ...enrichments])];
     return new TraversalSteps(this.#asking, { ...this.#built, shape: { ...shape, enrichments: all } });

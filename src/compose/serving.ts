@@ -173,6 +173,7 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
   };
   const server = createServer({
     ...shared,
+    enrichments: [...graph.enrichments.values()].map((each) => each.model),
     tracer,
     status,
     version,

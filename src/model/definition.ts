@@ -89,6 +89,14 @@ export interface TraversalDefaults {
   readonly order?: "latest" | "any";
 }
 
+/** What who asks knows of an enrichment. Enrichments are served beside the definition and are no part of it. */
+export interface AskedEnrichmentModel {
+  readonly name: string;
+  /** Name of the node type. */
+  readonly on: string;
+  readonly fields: readonly FieldModel[];
+}
+
 /** Lists are in order of first mention, and an index into them is how batches and layouts name a type. */
 export interface GraphModel {
   readonly format: typeof definitionFormat;
@@ -106,4 +114,9 @@ export interface GraphModel {
   readonly tombstoneGraceMs: number;
   /** Missing in definitions that declare nothing, and in those of earlier versions. */
   readonly traversals?: TraversalDefaults;
+}
+
+/** What `/v1/definition` answers. */
+export interface ServedDefinition extends GraphModel {
+  readonly enrichments?: readonly AskedEnrichmentModel[];
 }

@@ -1,7 +1,7 @@
 // What operators and tools ask: status, definition, liveness, readiness, metrics.
 import type { FastifyInstance } from "fastify";
 import type { Registry } from "prom-client";
-import type { GraphModel } from "../model/definition.ts";
+import type { AskedEnrichmentModel, GraphModel, ServedDefinition } from "../model/definition.ts";
 import { type Admission, admit } from "./guards.ts";
 
 /** `reason` says why not; `warnings`, what is the matter although it is ready. */
@@ -13,6 +13,8 @@ export interface Readiness {
 
 export interface Operations {
   readonly model: GraphModel;
+  /** Of the definition, beside its model. */
+  readonly enrichments?: readonly AskedEnrichmentModel[] | undefined;
   /** What `GET /v1/status` answers. */
   readonly status?: (() => unknown) | undefined;
   readonly readiness?: (() => Readiness | Promise<Readiness>) | undefined;
@@ -22,8 +24,11 @@ export interface Operations {
 const jsonType = "application/json; charset=utf-8";
 
 export function operationRoutes(app: FastifyInstance, operations: Operations, admission: Admission): void {
-  const { model, readiness } = operations;
-  const definition = JSON.stringify(model);
+  const { model, enrichments = [], readiness } = operations;
+  // How they are loaded is the server's own matter.
+  const asked = enrichments.map(({ name, on, fields }) => ({ name, on, fields }));
+  const served: ServedDefinition = asked.length === 0 ? model : { ...model, enrichments: asked };
+  const definition = JSON.stringify(served);
   app.get("/v1/definition", (_request, reply) => reply.type(jsonType).send(definition));
   app.get("/livez", (_request, reply) => reply.type("text/plain; charset=utf-8").send("ok\n"));
   app.get("/readyz", async (_request, reply) => {

@@ -313,18 +313,21 @@ describe("the server", () => {
   test("tells how it is", async () => {
     const registry = new Registry();
     const readiness = { ready: false, reason: "Reading the log." };
+    const fields = [{ name: "stars", type: { kind: "double" }, optional: false } as const];
+    const enrichment = { name: "ratings", on: "a", fields };
     const { app } = serve({
       queries: echo,
       metrics: registry,
       status: () => ({ graph: "test" }),
       readiness: () => readiness,
+      enrichments: [Object.assign({ batchMax: 5 }, enrichment)],
     });
     const get = (url: string) => app.inject({ method: "GET", url, headers: host });
     expect((await get("/livez")).statusCode).toBe(200);
     const ready = await get("/readyz");
     expect([ready.statusCode, ready.json()]).toEqual([503, readiness]);
     expect((await get("/v1/status")).json()).toEqual({ graph: "test" });
-    expect((await get("/v1/definition")).json()).toEqual(model);
+    expect((await get("/v1/definition")).json()).toEqual({ ...model, enrichments: [enrichment] });
     await get("/v1/nodes/a/some-id");
     const metrics = await get("/metrics");
     expect(metrics.body).toContain(

@@ -5,7 +5,7 @@ import type { Clock, Timers } from "../core/clock.ts";
 import { didYouMean } from "../core/did-you-mean.ts";
 import { RdgError } from "../core/errors.ts";
 import type { Gateway } from "../gateway/port.ts";
-import type { GraphModel } from "../model/definition.ts";
+import type { AskedEnrichmentModel, GraphModel } from "../model/definition.ts";
 import type { Tracer } from "../observe/port.ts";
 import type { Queries } from "../query/port.ts";
 import { guardAccess } from "./auth/guard.ts";
@@ -60,6 +60,8 @@ export interface ServerBounds {
 
 export interface ServerOptions {
   readonly model: GraphModel;
+  /** Of the definition, beside its model: told with it. */
+  readonly enrichments?: readonly AskedEnrichmentModel[];
   readonly clock: Clock;
   readonly timers: Timers;
   /** Who may ask what. Missing: everybody everything, on loopback only. */

@@ -89,6 +89,8 @@ describe("a new folder of rdg init", () => {
     const source = await readFile(out, "utf8");
     expect(source).toContain(`written by \`rdg client ${dev.url}\``);
     expect(source).toContain('export const viewed = edge("viewed", user, page, {');
+    const { fingerprint } = (await (await fetch(`${dev.url}/v1/status`)).json()) as { fingerprint: string };
+    expect(source).toContain(`(definition ${fingerprint.slice(0, 12)})`);
     expect((await runCli(["client", dev.url])).out).toBe(source);
     expect((await runCli(["client", "http://127.0.0.1:1"])).code).toBe(4);
   });

@@ -3,7 +3,7 @@ import { systemClock, systemTimers } from "../../src/core/clock.ts";
 import type { Gateway } from "../../src/gateway/port.ts";
 import { edge, node } from "../../src/model/define/element.ts";
 import { enrichment } from "../../src/model/define/enrichment.ts";
-import { event } from "../../src/model/define/event.ts";
+import { event, sideInput } from "../../src/model/define/event.ts";
 import { t } from "../../src/model/define/field.ts";
 import type { GraphModel } from "../../src/model/definition.ts";
 import { batchOfElements } from "../../src/model/update/batch-of-elements.ts";
@@ -36,11 +36,13 @@ export const bought = event("bought", {
   fields: { who: t.string(), at: t.timestamp(), price: t.int64(), raw: t.bytes() },
 });
 
+export const prices = sideInput("prices", { key: "what", fields: { what: t.string(), cents: t.int64() } });
+
 export const model: GraphModel = {
   format: 1,
   name: "people",
   events: [bought.model],
-  sideInputs: [],
+  sideInputs: [prices.model],
   nodes: [person.model, thing.model],
   edges: [knows.model, owns.model, likes.model],
   jobs: [],

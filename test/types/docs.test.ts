@@ -12,7 +12,19 @@ test.each([
   [
     "docs/client.md",
     "client",
-    ["first", "connecting", "grpc", "several", "any", "rows", "enriched", "questions", "producer", "failures"],
+    [
+      "first",
+      "connecting",
+      "grpc",
+      "several",
+      "any",
+      "rows",
+      "enriched",
+      "questions",
+      "inputs",
+      "producer",
+      "failures",
+    ],
   ],
 ])("%s", async (document, folder, names) => {
   const text = await readFile(new URL(document, root), "utf8");

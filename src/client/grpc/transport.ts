@@ -94,9 +94,9 @@ export class GrpcTransport implements Transport {
     }
   }
 
-  async produce({ event, lines, idempotencyKey }: ProduceCall, signal: AbortSignal): Promise<Produced> {
+  async produce({ target, lines, idempotencyKey }: ProduceCall, signal: AbortSignal): Promise<Produced> {
     const message = ProduceRequest.encode({
-      target: { $case: "event", value: event },
+      target: { $case: target.kind, value: target.name },
       format: RecordFormat.RECORD_FORMAT_NDJSON,
       records: new TextEncoder().encode(lines.map((line) => `${line}\n`).join("")),
       partial: false,

@@ -107,6 +107,10 @@ function enrichmentsOf(given: readonly AnyEnrichment[], model: GraphModel): Read
         place,
       );
     }
+    if (typeof value.load !== "function") {
+      const message = `The enrichment "${value.name}" has no function that loads it.`;
+      throw definitionError("not_loaded", message, "Give it load: (ids, { signal }) => ...", place);
+    }
     if (enrichments.has(value.name)) {
       const message = `Two enrichments are called "${value.name}".`;
       throw definitionError("duplicate_enrichment", message, "Rename one of them.", place);

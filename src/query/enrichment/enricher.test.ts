@@ -350,6 +350,8 @@ describe("definitions of enrichments", () => {
     ["a batch of none", () => prices(load, { batch: 0 }), "out_of_range"],
     ["no time", () => prices(load, { timeout: "0s" }), "out_of_range"],
     ["too much time", () => prices(load, { timeout: "2m" }), "out_of_range"],
+    ["no function in a graph", () => define(enrichment("x", { on: title, fields }) as never), "not_loaded"],
+    ["bounds without a function", () => enrichment("x", { on: title, fields, batch: 5 } as never), "unknown_option"],
     ["twice the same name", () => define(prices(load), prices(load)), "duplicate_enrichment"],
     ["something else", () => define({ name: "prices" } as never), "not_an_enrichment"],
     [

@@ -1,5 +1,5 @@
 // The streaming example.
-import { edge, event, node, t } from "rdg";
+import { edge, event, node, sideInput, t } from "rdg";
 
 export const playback = event("playback", {
   key: "accountId",
@@ -23,6 +23,15 @@ export const accountClosed = event("account_closed", {
   fields: {
     accountId: t.string(),
     at: t.timestamp(),
+  },
+});
+
+export const catalogue = sideInput("catalogue", {
+  key: "titleId",
+  fields: {
+    titleId: t.string(),
+    name: t.string(),
+    kind: t.enum("film", "episode", "game"),
   },
 });
 
