@@ -3,6 +3,7 @@ import type { StoreReader } from "../store/port.ts";
 import { EdgeRows, Frontier } from "./edge-rows.ts";
 import { type HopContext, type WalkedHop, graver, walkHop } from "./hop.ts";
 import type { CutNode, LevelEdges, StepOutcome } from "./level.ts";
+import { together } from "./siblings.ts";
 import type { BranchPlan, StepPlan, WalkState } from "./traversal-plan.ts";
 
 /** Distinct nodes of one type to walk from. */
@@ -39,22 +40,19 @@ export async function walkStep(
     return from === undefined || from.references.length === 0 ? [] : [{ branch, from }];
   });
   context.spending.walkers = Math.max(1, tasks.length);
-  const walk = async ({ branch, from }: (typeof tasks)[number]): Promise<Walked> => {
-    return { branch, from, hop: await walkHop(context, branch, from.references, from.walked?.get(branch)) };
+  const walk = async ({ branch, from }: (typeof tasks)[number], within: HopContext): Promise<Walked> => {
+    return { branch, from, hop: await walkHop(within, branch, from.references, from.walked?.get(branch)) };
   };
-  const walked = tasks.length === 1 ? [await walk(tasks[0]!)] : await allOf(tasks.map(walk));
+  const walked =
+    tasks.length === 1
+      ? [await walk(tasks[0]!, context)]
+      : await together(
+          context.signal,
+          tasks.map((task) => (signal) => walk(task, { ...context, signal })),
+        );
   const kept = tasks.length === 1 ? walked : withoutRepeats(context, walked);
   const { edges, reached } = reach(context.reader, step, kept);
   return { edges, reached, outcome: outcomeOf(frontier, walked), found: foundOf(frontier, walked) };
-}
-
-/** Waits for all, also when one fails: nothing may read on while its reader is closed. */
-async function allOf<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  const settled = await Promise.allSettled(promises);
-  return settled.map((result) => {
-    if (result.status === "rejected") throw result.reason;
-    return result.value;
-  });
 }
 
 /** An edge that two branches of its type found, from both of its ends, stays with the first; the far end of the other is reached all the same. */

@@ -7,7 +7,7 @@ import type { AdjacencyBatch, ReaderOptions, Store, StoreCapabilities, StoreRead
 /** What happens to one call; for adjacency, to each batch, the end included. */
 export type Fault =
   | { readonly kind: "none" }
-  | { readonly kind: "slow"; readonly ms: number }
+  | { readonly kind: "slow"; readonly ms: number; readonly thenFails?: boolean }
   | { readonly kind: "fail" }
   /** Never answers; ends when it is given up, unless it is deaf to that, too. */
   | { readonly kind: "hang"; readonly deaf?: boolean };
@@ -51,10 +51,11 @@ export function faultyStore({ store, timers, local = false }: FaultyStoreOptions
   const suffer = async (call: StoreCall, batch: number, signal: AbortSignal): Promise<void> => {
     const fault = faulty.fault(call, batch);
     if (fault.kind === "none") return;
-    if (fault.kind === "slow") return timers.sleep(fault.ms, signal);
-    if (fault.kind === "fail") {
+    if (fault.kind === "slow") await timers.sleep(fault.ms, signal);
+    if (fault.kind === "fail" || (fault.kind === "slow" && fault.thenFails === true)) {
       throw new RdgError("unavailable", "store_down", "The store does not answer.", { hint: "Try again later." });
     }
+    if (fault.kind === "slow") return;
     await new Promise((_resolve, reject) => {
       if (fault.deaf === true) return;
       if (signal.aborted) reject(signal.reason as Error);

@@ -216,6 +216,42 @@ describe("a failing store", () => {
   });
 });
 
+describe("a store of which a part fails", () => {
+  /** The first read of adjacency hangs, the other one fails after a while. */
+  const partly = (subject: Subject, deaf: boolean): void => {
+    let calls = 0;
+    subject.faulty.fault = (call) => {
+      if (call !== "adjacency" && call !== "edge") return none;
+      return ++calls === 1 ? { kind: "hang", deaf } : { kind: "slow", ms: 5, thenFails: true };
+    };
+  };
+  const questions: readonly (readonly [name: string, ask: (subject: Subject) => Promise<unknown>])[] = [
+    ["a hop of two edge types", (subject) => subject.ask({ ...things, hops: [{ edge: ["knows", "owns"] }] })],
+    [
+      "edges by their ends",
+      (subject) =>
+        subject.queries.edges(
+          { type: "owns", pairs: [0, 1, 2].map((i) => ({ from: "p0", to: `t${i}` })) },
+          { signal: new AbortController().signal },
+        ),
+    ],
+  ];
+
+  test.each(questions)("%s: what is read beside it is given up at once, and the cause is told", async (_name, ask) => {
+    for (const deaf of [false, true]) {
+      const subject = await Subject.open();
+      partly(subject, deaf);
+      const answer = ask(subject);
+      answer.catch(() => undefined);
+      // Long before the deadline of ten seconds.
+      expect(await subject.until(answer, 20)).toBe(5);
+      await expect(answer).rejects.toMatchObject({ kind: "unavailable", code: "store_down" });
+      expect(subject.faulty.counts).toMatchObject({ openReaders: 0, running: deaf ? 1 : 0, cancelled: deaf ? 0 : 1 });
+      if (!deaf) await subject.expectNothingLeft();
+    }
+  });
+});
+
 describe("a hanging store", () => {
   test("does not let queues grow: who cannot be served in time is told so, all are answered by their deadline, nothing is left", async () => {
     const subject = await Subject.open();

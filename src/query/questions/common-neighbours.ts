@@ -1,9 +1,10 @@
 // What 2 to 10 nodes are all connected with: the request, the search, and the edges that connect them.
 import type { CommonNeighboursAnswer, QuestionTruncation } from "../../model/questions.ts";
 import type { EdgeAnswer, NodeAnswer } from "../../model/traversal.ts";
-import type { EdgeRow } from "../../store/port.ts";
+import type { EdgeRow, NodeRows } from "../../store/port.ts";
 import type { JsonReader } from "../json-reader.ts";
 import { readId } from "../request.ts";
+import { together } from "../siblings.ts";
 import { weigh } from "../spending.ts";
 import { edgeAnswer, nodeAnswer } from "./answers.ts";
 import { type Branch, edgeNames, readEdges } from "./branches.ts";
@@ -118,11 +119,16 @@ class Details {
   }
 
   async add(found: readonly Common[]): Promise<void> {
-    const { model, reader } = this.#looking;
-    const [edges, nodes] = await Promise.all([
-      Promise.all(found.map((common) => this.#edgesTo(common))),
-      Promise.all(found.map((common) => this.#node(common))),
-    ]);
+    const { model, reader, signal } = this.#looking;
+    const edges: (readonly EdgeAnswer[] | undefined)[] = [];
+    const nodes: NodeRows[] = [];
+    await together(
+      signal,
+      found.flatMap((common, i) => [
+        async (within: AbortSignal) => void (edges[i] = await this.#edgesTo(common, within)),
+        async (within: AbortSignal) => void (nodes[i] = await this.#node(common, within)),
+      ]),
+    );
     this.added += found.length;
     for (const [i, { type, reference }] of found.entries()) {
       // An edge may have gone away since it was found.
@@ -135,14 +141,14 @@ class Details {
     }
   }
 
-  #node({ type, reference }: Common) {
-    const { reader, signal } = this.#looking;
+  #node({ type, reference }: Common, signal: AbortSignal): Promise<NodeRows> {
+    const { reader } = this.#looking;
     const references = Int32Array.of(reference);
     return reader.nodes({ type, references, select: this.#plan.select.node[type]! }, signal);
   }
 
   /** Undefined unless each of the nodes has one. */
-  async #edgesTo({ type, reference }: Common): Promise<EdgeAnswer[] | undefined> {
+  async #edgesTo({ type, reference }: Common, signal: AbortSignal): Promise<EdgeAnswer[] | undefined> {
     const { model } = this.#looking;
     const { branches, select } = this.#plan;
     const edges: EdgeAnswer[] = [];
@@ -152,7 +158,7 @@ class Details {
       for (const [b, { edge, far, near }] of branches.entries()) {
         // A loop is in both directions, and one edge.
         if (far !== type || loops.has(edge)) continue;
-        const row = await this.#probes[b]!.find(node, reference);
+        const row = await this.#probes[b]!.find(node, reference, signal);
         if (row === undefined) continue;
         if (near === far && node === reference) loops.add(edge);
         this.#spend(row.properties);

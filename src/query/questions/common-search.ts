@@ -2,6 +2,7 @@
 // edge to, by going through its own edges where they are few, else by looking for its edges to the candidates one by one. So a node with millions of edges
 // costs no more than the smallest has edges.
 import { compareCodePoints } from "../../model/avro/record-encoder.ts";
+import { together } from "../siblings.ts";
 import type { Branch } from "./branches.ts";
 import { type Looking, EdgeProbe, isLate, lookAlong, lookAt } from "./looking.ts";
 import { NodeTable } from "./node-table.ts";
@@ -187,7 +188,10 @@ export class CommonSearch {
     for (let from = 0; from < candidates.length; from += probesAtOnce) {
       let some = candidates.slice(from, from + probesAtOnce);
       for (const { reference } of others) {
-        const newest = await Promise.all(some.map((candidate) => this.#newestEdge(reference, candidate)));
+        const newest = await together(
+          signal,
+          some.map((candidate) => (within) => this.#newestEdge(reference, candidate, within)),
+        );
         some = some.filter((candidate, i) => {
           const newestMs = newest[i];
           if (newestMs !== undefined) this.#renew(candidate, newestMs);
@@ -207,12 +211,12 @@ export class CommonSearch {
     }
   }
 
-  async #newestEdge(node: number, candidate: number): Promise<number | undefined> {
+  async #newestEdge(node: number, candidate: number, signal: AbortSignal): Promise<number | undefined> {
     const [type, reference] = [this.#candidates.types[candidate]!, this.#candidates.references[candidate]!];
     let newest: number | undefined;
     for (const [i, branch] of this.#question.branches.entries()) {
       if (branch.far !== type) continue;
-      const row = await this.#probes[i]!.find(node, reference);
+      const row = await this.#probes[i]!.find(node, reference, signal);
       if (row !== undefined) newest = Math.max(newest ?? -Infinity, row.lastSeenMs);
     }
     return newest;

@@ -5,6 +5,7 @@ import type { EdgeAnswer, NodeAnswer } from "../../model/traversal.ts";
 import type { EdgeRow } from "../../store/port.ts";
 import type { JsonReader } from "../json-reader.ts";
 import { readId } from "../request.ts";
+import { together } from "../siblings.ts";
 import { weigh } from "../spending.ts";
 import { edgeAnswer, nodeAnswer } from "./answers.ts";
 import type { Looking } from "./looking.ts";
@@ -78,7 +79,10 @@ export async function findEdges(
   for (let first = 0; first < pairs.length; first += atOnce) {
     const asked = pairs.slice(first, first + atOnce);
     await goOn(looking, asked.length);
-    const rows = await Promise.all(asked.map((pair) => reader.edge({ edge, ...pair, select }, signal)));
+    const rows = await together(
+      signal,
+      asked.map((pair) => (within) => reader.edge({ edge, ...pair, select }, within)),
+    );
     for (const [i, row] of rows.entries()) {
       if (row === undefined) continue;
       spend(looking, row.properties);

@@ -164,8 +164,8 @@ export class EdgeTest {
   }
 
   /** 1 for each row that passes. */
-  async test(columns: Columns): Promise<Uint8Array> {
-    const { reader, signal } = this.#looking;
+  async test(columns: Columns, signal = this.#looking.signal): Promise<Uint8Array> {
+    const { reader } = this.#looking;
     const { count } = columns;
     const references = columns.neighbours.slice(0, count);
     const nodes = this.#looksAtNodes
@@ -212,8 +212,8 @@ export class EdgeProbe {
   }
 
   /** The edge that leads from one node to another, when it is there and passes. Counts as one edge looked at. */
-  async find(near: number, far: number): Promise<EdgeRow | undefined> {
-    const { reader, spending, signal } = this.#looking;
+  async find(near: number, far: number, signal: AbortSignal): Promise<EdgeRow | undefined> {
+    const { reader, spending } = this.#looking;
     const { edge, sinceMs = -Infinity, untilMs = Infinity } = this.#look;
     spending.scannedLeft--;
     const [from, to] = this.ends(near, far);
@@ -227,7 +227,7 @@ export class EdgeProbe {
         lastSeenMs: Float64Array.of(row.lastSeenMs),
         properties: row.properties.map((value) => [value]),
       };
-      if ((await this.#test.test(columns))[0] !== 1) return undefined;
+      if ((await this.#test.test(columns, signal))[0] !== 1) return undefined;
     }
     return { ...row, properties: this.#select.map((property) => row.properties[this.#needed.indexOf(property)]) };
   }

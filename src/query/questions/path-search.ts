@@ -1,6 +1,7 @@
 // Breadth-first search from both ends for a shortest path, over any edge types: which side goes on is decided by what it would cost, so a node with millions
 // of edges is left to the other side where that is possible. Per node no more than a limit of edges is looked at; what that may have hidden is accounted for.
 import type { Direction } from "../../store/port.ts";
+import { together } from "../siblings.ts";
 import type { Branch } from "./branches.ts";
 import { type Look, type Looking, EdgeProbe, EdgeTest, isLate, lookAt } from "./looking.ts";
 import { NodeTable, Steps, unreached } from "./node-table.ts";
@@ -217,10 +218,11 @@ export class PathSearch {
       const wanted = side.side === 0 ? await this.#passing(branch, targets) : targets;
       for (let at = 0; at < wanted.length; at += probesAtOnce) {
         const some = wanted.slice(at, at + probesAtOnce);
-        const found = await Promise.all(
-          some.map((target) => {
+        const found = await together(
+          signal,
+          some.map((target) => (within) => {
             const [near, far] = side.side === 0 ? [node, target] : [target, node];
-            return probe.find(this.nodes.references[near]!, this.nodes.references[far]!);
+            return probe.find(this.nodes.references[near]!, this.nodes.references[far]!, within);
           }),
         );
         for (const [i, row] of found.entries()) {
