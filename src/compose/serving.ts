@@ -76,8 +76,8 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
   const { model } = pipeline;
   const [typeTopic] = typeTopicsOf(model);
   const store = await openDataStore(pipeline, settings, options);
-  const cacheTtlMs = 0; // The store is local: its updates make entries void.
-  const served = servedStore({ store, model, clock, timers, cacheBytesMax: settings["serve.cache"], cacheTtlMs });
+  const cached = { cacheBytesMax: settings["serve.cache"], cacheTtlMs: settings["serve.cacheTtl"] };
+  const served = servedStore({ store, model, clock, timers, ...cached });
   const enricher = new Enricher({
     enrichments: graph.enrichments.values(),
     model,

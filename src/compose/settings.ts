@@ -87,6 +87,12 @@ export const embeddedSettings = {
     default: 0,
     description: "Memory for a cache before the store; 0: none. The store in this process's memory needs none.",
   },
+  "serve.cacheTtl": {
+    kind: "duration",
+    default: 1_000,
+    min: 1,
+    description: "For how long the cache answers for a store that is elsewhere: so much older an answer may be.",
+  },
   "serve.hosts": {
     kind: "text",
     default: "",

@@ -108,8 +108,8 @@ function openQueries(
   const { parts, metrics, settings, clock, timers, logger } = options;
   const { graph } = parts;
   const { model } = graph;
-  // The replica is local: its updates make entries void.
-  const served = servedStore({ store, model, clock, timers, cacheBytesMax: settings["serve.cache"], cacheTtlMs: 0 });
+  const cached = { cacheBytesMax: settings["serve.cache"], cacheTtlMs: settings["serve.cacheTtl"] };
+  const served = servedStore({ store, model, clock, timers, ...cached });
   const enricher = new Enricher({
     enrichments: graph.enrichments.values(),
     model,
