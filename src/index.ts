@@ -1,4 +1,5 @@
 // The public entry point of RDG for programs that define, run or embed a graph.
+export { defineConfig, type RdgConfig, type TopicConfig } from "./compose/cluster/config.ts";
 export { RdgError, type ErrorDetails, type ErrorKind } from "./core/errors.ts";
 export type { GraphModel } from "./model/definition.ts";
 export type { AnyEdge, AnyEvent, AnyNode, AnySideInput, Duration } from "./model/define/declaration.ts";

@@ -1,6 +1,7 @@
 // `rdg config`: prints every setting with its value and where the value came from.
 import type { Command } from "commander";
 import { clusterSettings } from "../compose/cluster/settings.ts";
+import { describeOverride } from "../compose/cluster/topic-overrides.ts";
 import type { Setting } from "../core/settings.ts";
 import { formatDuration, formatSize } from "../core/units.ts";
 import { print, printJson } from "./output.ts";
@@ -13,7 +14,7 @@ export function addConfigCommand(program: Command): void {
     .option("--json", "print as JSON")
     .addHelpText("after", "\nExample:\n  $ RDG_STORE_MEMORY=2GB rdg config");
   addSettingFlags(command, clusterSettings).action(async (options: Record<string, unknown>) => {
-    const { values, origins } = await settingsOf(options);
+    const { values, origins, topics } = await settingsOf(options);
     const rows = Object.entries<Setting>(clusterSettings).map(([name, setting]) => ({
       name,
       value: shown(values[name as keyof typeof values], setting),
@@ -21,7 +22,8 @@ export function addConfigCommand(program: Command): void {
       setting,
     }));
     if (options["json"] === true) {
-      return printJson(Object.fromEntries(rows.map(({ name, value, origin }) => [name, { value, origin }])));
+      const settings = Object.fromEntries(rows.map(({ name, value, origin }) => [name, { value, origin }]));
+      return printJson(topics.size === 0 ? settings : { ...settings, topics: Object.fromEntries(topics) });
     }
     const width = Math.max(...rows.map(({ name }) => name.length));
     for (const { name, value, origin, setting } of rows) {
@@ -29,6 +31,7 @@ export function addConfigCommand(program: Command): void {
         `${name.padEnd(width)}  ${written(value, setting).padEnd(12)}  ${origin.padEnd(20)}  ${setting.description}`,
       );
     }
+    for (const [topic, override] of topics) print(`topics ${topic}  ${describeOverride(override)}`);
   });
 }
 

@@ -1,6 +1,7 @@
 // `rdg deploy`: brings a definition to a cluster, so that processes can run it.
 import type { Command } from "commander";
 import { clusterSettings } from "../compose/cluster/settings.ts";
+import { withOverrides } from "../compose/cluster/topic-overrides.ts";
 import { say } from "./output.ts";
 import { addSettingFlags, settingsOf } from "./settings.ts";
 
@@ -15,13 +16,13 @@ export function addDeployCommand(program: Command): void {
     );
   addSettingFlags(command, clusterSettings).action(
     async (file: string | undefined, options: Record<string, unknown>) => {
-      const { values } = await settingsOf(options);
+      const { values, topics } = await settingsOf(options);
       const [{ withCluster }, { deploy }, { loadGraph }] = await Promise.all([
         import("../compose/cluster/cluster.ts"),
         import("../compose/cluster/deploy.ts"),
         import("../compose/graph-file.ts"),
       ]);
-      const graph = await loadGraph(file);
+      const graph = withOverrides(await loadGraph(file), topics);
       await withCluster(values, ({ log, registry }) => deploy({ graph, log, registry }));
       say(`rdg: graph "${graph.model.name}" is deployed (fingerprint ${graph.fingerprint.slice(0, 12)})`);
     },

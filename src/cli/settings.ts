@@ -4,7 +4,9 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
 import { clusterSettings } from "../compose/cluster/settings.ts";
+import { readTopicOverrides, type TopicOverrides } from "../compose/cluster/topic-overrides.ts";
 import { embeddedSettings } from "../compose/settings.ts";
+import { resolvePackageToThisCopy } from "../compose/this-copy.ts";
 import { RdgError } from "../core/errors.ts";
 import { flagOf, resolveSettings, type ResolvedSettings, type SettingList } from "../core/settings.ts";
 
@@ -19,18 +21,23 @@ export function addSettingFlags(command: Command, list: SettingList = embeddedSe
   return command.option("--config <file>", `settings file (default: ${fileNames[0]} where it exists)`);
 }
 
+export interface InvocationSettings extends ResolvedSettings<typeof clusterSettings> {
+  /** Of the file. */
+  readonly topics: TopicOverrides;
+}
+
 /** One file serves all commands: each takes of it what it needs. @throws RdgError invalid, naming where the bad value came from */
-export async function settingsOf(
-  options: Readonly<Record<string, unknown>>,
-): Promise<ResolvedSettings<typeof clusterSettings>> {
+export async function settingsOf(options: Readonly<Record<string, unknown>>): Promise<InvocationSettings> {
   const flags: Record<string, unknown> = {};
   for (const name of Object.keys(clusterSettings)) flags[name] = options[optionKey(name)];
   const file = await readSettingsFile(options["config"]);
-  return resolveSettings(clusterSettings, {
+  const { topics, ...content } = file?.content ?? {};
+  const resolved = resolveSettings(clusterSettings, {
     environment: process.env,
     flags,
-    ...(file === undefined ? {} : { file }),
+    ...(file === undefined ? {} : { file: { path: file.path, content } }),
   });
+  return { ...resolved, topics: readTopicOverrides(topics, file?.path ?? "") };
 }
 
 /** The key under which commander keeps a flag's value: `--store-memory` is `storeMemory`. */
@@ -39,17 +46,25 @@ const optionKey = (name: string): string =>
     .slice(2)
     .replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
-async function readSettingsFile(named: unknown): Promise<{ path: string; content: unknown } | undefined> {
+async function readSettingsFile(
+  named: unknown,
+): Promise<{ path: string; content: Readonly<Record<string, unknown>> } | undefined> {
   const names = typeof named === "string" ? [named] : fileNames;
   const path = names.map((name) => resolve(name)).find((candidate) => existsSync(candidate));
   if (path === undefined) {
     if (typeof named !== "string") return undefined;
     throw new RdgError("not_found", "no_settings_file", `There is no settings file ${named}.`);
   }
+  resolvePackageToThisCopy();
+  let module: { default?: unknown };
   try {
-    const module = (await import(pathToFileURL(path).href)) as { default?: unknown };
-    return { path, content: module.default ?? {} };
+    module = (await import(pathToFileURL(path).href)) as { default?: unknown };
   } catch (error) {
     throw new RdgError("invalid", "settings_failed", `${path} cannot be loaded: ${String(error)}`, { cause: error });
   }
+  const { default: content = {} } = module;
+  if (typeof content === "object" && content !== null) return { path, content: { ...content } };
+  throw new RdgError("invalid", "settings_failed", `${path} exports no settings.`, {
+    hint: "End it with `export default defineConfig({ ... })`.",
+  });
 }

@@ -1,6 +1,7 @@
 // `rdg start`: runs some roles of a cluster in this process until SIGTERM or Ctrl-C, which it answers by handing over in order.
 import type { Command } from "commander";
 import { clusterSettings } from "../compose/cluster/settings.ts";
+import { withOverrides } from "../compose/cluster/topic-overrides.ts";
 import { askForHugePages } from "./huge-pages.ts";
 import { print, say, type Finish } from "./output.ts";
 import { runUntilStopped } from "./running.ts";
@@ -18,13 +19,13 @@ export function addStartCommand(program: Command, finish: Finish): void {
     );
   addSettingFlags(command, clusterSettings).action(
     async (file: string | undefined, options: Record<string, unknown>) => {
-      const { values } = await settingsOf(options);
+      const { values, topics } = await settingsOf(options);
       if (values["memory.hugePages"]) askForHugePages();
       const [{ startProcess }, { loadGraph }] = await Promise.all([
         import("../compose/cluster/process.ts"),
         import("../compose/graph-file.ts"),
       ]);
-      const graph = await loadGraph(file);
+      const graph = withOverrides(await loadGraph(file), topics);
       finish(
         await runUntilStopped({
           start: () => startProcess(graph, values),

@@ -1,10 +1,10 @@
 // Finds and loads a user's definition: a TypeScript or JavaScript module whose default export is a graph.
 import { existsSync } from "node:fs";
-import { registerHooks } from "node:module";
-import { extname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { RdgError } from "../core/errors.ts";
 import { isGraph, type Graph } from "../index.ts";
+import { resolvePackageToThisCopy } from "./this-copy.ts";
 
 const candidates = ["graph.ts", "graph.mts", "graph.js", "graph.mjs"];
 
@@ -32,26 +32,5 @@ export async function loadGraph(named: string | undefined): Promise<Graph> {
   if (isGraph(module.default)) return module.default;
   throw new RdgError("invalid", "no_graph", `${path} does not export a graph.`, {
     hint: "End the file with `export default defineGraph(name, { jobs: [...] })`.",
-  });
-}
-
-let hooked = false;
-
-/** A definition's `import "rdg"` means the package that runs it: it needs no installation of its own beside the file, and never gets a second copy. */
-function resolvePackageToThisCopy(): void {
-  if (hooked) return;
-  hooked = true;
-  const extension = extname(new URL(import.meta.url).pathname);
-  const entries: Readonly<Record<string, string>> = {
-    rdg: new URL(`../index${extension}`, import.meta.url).href,
-    "rdg/client": new URL(`../client/index${extension}`, import.meta.url).href,
-    "rdg/client/grpc": new URL(`../client/grpc/index${extension}`, import.meta.url).href,
-    "rdg/testing": new URL(`../testing/index${extension}`, import.meta.url).href,
-  };
-  registerHooks({
-    resolve: (specifier, context, next) =>
-      Object.hasOwn(entries, specifier)
-        ? { url: entries[specifier]!, shortCircuit: true, format: "module" }
-        : next(specifier, context),
   });
 }
