@@ -59,6 +59,11 @@ export interface TopicSettings {
   readonly partitions: number;
   /** Neither given: kept for ever. */
   readonly retention: { readonly timeMs?: number; readonly sizeBytes?: number };
+  /**
+   * Name, in the log's own technology, of a topic of records that somebody else owns: it is read as it is, and never made, changed or appended to.
+   * Its times are what its owner says, and may go back; offsets may have gaps. A log that has nobody else's topics refuses it (`no_foreign_topics`).
+   */
+  readonly foreign?: string;
 }
 
 export interface Producer {

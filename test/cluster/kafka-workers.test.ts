@@ -94,17 +94,17 @@ test("come, go, are killed and wake up as zombies while events flow: each event 
   const random = seededRandom(seed);
   const producer = await log.producer("p");
   const produced: string[][] = Array.from({ length: partitions }, () => []);
-  let flowing = true;
+  const enough = new AbortController();
   const producing = (async () => {
-    while (flowing) {
+    while (!enough.signal.aborted) {
       await Promise.all(
         produced.map(async (texts, partition) => {
-          const batch = Array.from({ length: 1 + random.below(20) }, (_, i) => `${partition}/${texts.length + i}`);
+          const batch = Array.from({ length: 1 + random.below(5) }, (_, i) => `${partition}/${texts.length + i}`);
           texts.push(...batch);
           await producer.append("events.hit", partition, batchOf(batch));
         }),
       );
-      await sleep(10);
+      await sleep(20);
     }
   })();
   let named = 0;
@@ -132,7 +132,7 @@ test("come, go, are killed and wake up as zombies while events flow: each event 
       endings.push(sleep(2_500).then(() => child.kill("SIGCONT")));
     }
   }
-  flowing = false;
+  enough.abort();
   await producing;
   await Promise.all(endings);
   if (workers.size === 0) all.push(startOne());
@@ -141,7 +141,7 @@ test("come, go, are killed and wake up as zombies while events flow: each event 
   await expect
     .poll(async () => (await processed(log)).length, { timeout: 60_000, message: story, interval: 200 })
     .toBeGreaterThanOrEqual(wanted.length);
-  for (const worker of [...workers]) await worker.leave();
+  await Promise.all([...workers].map((worker) => worker.leave()));
   const found = await processed(log);
   const byPartition: string[][] = Array.from({ length: partitions }, () => []);
   for (const text of found) byPartition[partitionOf(text)]!.push(text);

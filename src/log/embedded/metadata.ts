@@ -162,6 +162,7 @@ export function mergedTopics(
   const merged = new Map(known.map((topic) => [topic.name, topic]));
   let changed = false;
   for (const topic of wanted) {
+    if (topic.foreign !== undefined) throw noForeignTopics(topic);
     const old = merged.get(topic.name);
     if (old === undefined) checkNew(topic, merged);
     else checkKept(old, topic);
@@ -170,6 +171,18 @@ export function mergedTopics(
     merged.set(topic.name, kept);
   }
   return changed ? [...merged.values()] : undefined;
+}
+
+function noForeignTopics({ name, foreign }: TopicSettings): RdgError {
+  return new RdgError(
+    "invalid",
+    "no_foreign_topics",
+    `${name} cannot be the topic ${foreign}: nobody else has topics here.`,
+    {
+      place: name,
+      hint: "Topics of others are read from Kafka.",
+    },
+  );
 }
 
 function sameRetention(a: TopicSettings, b: TopicSettings): boolean {

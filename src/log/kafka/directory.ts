@@ -82,10 +82,16 @@ export class Directory {
     return `${this.#cluster.settings.prefix}${topic}`;
   }
 
+  /** Name of the Kafka topic of a record topic, which may be somebody else's. */
+  recordTopicOf({ name, foreign }: TopicSettings): string {
+    return foreign ?? this.kafkaName(name);
+  }
+
   /** Where a topic's records lie; those of a type topic lie in the journal. */
-  partitionsOf({ name, form, partitions }: TopicSettings): TopicPartition[] {
-    if (form === "updates") return [{ topic: this.kafkaName(journalTopic), partition: 0 }];
-    return Array.from({ length: partitions }, (_, partition) => ({ topic: this.kafkaName(name), partition }));
+  partitionsOf(settings: TopicSettings): TopicPartition[] {
+    if (settings.form === "updates") return [{ topic: this.kafkaName(journalTopic), partition: 0 }];
+    const topic = this.recordTopicOf(settings);
+    return Array.from({ length: settings.partitions }, (_, partition) => ({ topic, partition }));
   }
 
   /** Learns what other processes have changed. */
@@ -116,13 +122,15 @@ export class Directory {
   async #ensure(wanted: readonly TopicSettings[]): Promise<void> {
     await this.reload();
     for (const topic of wanted) checkTopic(topic, this.#topics.get(topic.name));
-    const changed = wanted.filter((topic) => !sameRetention(this.#topics.get(topic.name), topic));
+    await this.#checkForeign(wanted.filter(({ foreign }) => foreign !== undefined));
+    const changed = wanted.filter((topic) => !sameSettings(this.#topics.get(topic.name), topic));
     if (changed.length === 0) return;
-    const missing = changed.filter(({ name, form }) => form !== "updates" && !this.#topics.has(name));
+    const own = changed.filter(({ form, foreign }) => form !== "updates" && foreign === undefined);
+    const missing = own.filter(({ name }) => !this.#topics.has(name));
     await this.#create(
       missing.map(({ name, partitions, ...topic }) => ({ name, partitions, configs: configsOf(topic) })),
     );
-    const kept = changed.filter(({ name, form }) => form !== "updates" && this.#topics.has(name));
+    const kept = own.filter(({ name }) => this.#topics.has(name));
     for (const topic of kept) await this.#alter(topic.name, configsOf(topic));
     const after = new Map([...this.#topics, ...changed.map((topic) => [topic.name, topic] as const)]);
     const views = [...after.values()].filter(({ form }) => form === "updates");
@@ -133,6 +141,38 @@ export class Directory {
       changed.map((topic) => ({ key: topic.name, value: JSON.stringify(plain(topic)) })),
     );
     await this.reload();
+  }
+
+  /** @throws RdgError invalid, `unknown_topic` or `topic_exists_differently` */
+  async #checkForeign(topics: readonly TopicSettings[]): Promise<void> {
+    if (topics.length === 0) return;
+    const names = [...new Set(topics.map((topic) => this.recordTopicOf(topic)))];
+    const leaders = await this.#cluster.retrying("look for topics", names.join(", "), () =>
+      this.#cluster.leaders(names),
+    );
+    for (const topic of topics) {
+      const place = this.recordTopicOf(topic);
+      const found = leaders.get(place)?.length ?? 0;
+      if (found === 0) {
+        throw new RdgError(
+          "invalid",
+          "unknown_topic",
+          `Kafka has no topic ${place}, which ${topic.name} is read from.`,
+          {
+            place: topic.name,
+            hint: "Correct the name in the definition, or ask the topic's owner.",
+          },
+        );
+      }
+      if (found !== topic.partitions) {
+        throw new RdgError(
+          "invalid",
+          "topic_exists_differently",
+          `The topic ${place} has ${found} partitions, the definition says ${topic.partitions}.`,
+          { place: topic.name, hint: `Write partitions: ${found} in the definition.` },
+        );
+      }
+    }
   }
 
   async #create(
@@ -235,8 +275,9 @@ function checkTopic(topic: TopicSettings, known: TopicSettings | undefined): voi
     });
   }
   if (known === undefined) return;
-  for (const what of ["partitions", "form"] as const) {
-    if (known[what] !== topic[what]) throw existsDifferently(name, what, known[what], topic[what]);
+  for (const what of ["partitions", "form", "foreign"] as const) {
+    if (known[what] === topic[what]) continue;
+    throw existsDifferently(name, what, known[what] ?? "its own", topic[what] ?? "its own");
   }
 }
 
@@ -249,15 +290,16 @@ function existsDifferently(name: string, what: string, is: string | number, want
   );
 }
 
-function sameRetention(known: TopicSettings | undefined, wanted: TopicSettings): boolean {
+function sameSettings(known: TopicSettings | undefined, wanted: TopicSettings): boolean {
   if (known === undefined) return false;
   const [a, b] = [known.retention, wanted.retention];
   return a.timeMs === b.timeMs && a.sizeBytes === b.sizeBytes;
 }
 
-const plain = ({ name, form, partitions, retention }: TopicSettings): TopicSettings => ({
+const plain = ({ name, form, partitions, retention, foreign }: TopicSettings): TopicSettings => ({
   name,
   form,
   partitions,
   retention,
+  ...(foreign !== undefined && { foreign }),
 });

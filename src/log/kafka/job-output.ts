@@ -8,7 +8,7 @@ import type { Appended, JobCounters, JobOutput, JobTransaction, RecordBatch } fr
 import { failureOf, type KafkaCluster, type TopicPartition } from "./cluster.ts";
 import { type Directory, jobsTopic, journalTopic } from "./directory.ts";
 import { fenced, isFenced, kafkaFailed, logClosed } from "./failures.ts";
-import { decodeState, type Progress, WholeProgress, writtenStates } from "./job-state.ts";
+import { committedStates, decodeState, type Progress, WholeProgress } from "./job-state.ts";
 import { encodeTransaction } from "./journal-record.ts";
 import { queueFull, tooLarge } from "./lane.ts";
 import { Owner } from "./owner.ts";
@@ -68,8 +68,7 @@ export class KafkaJobOutput implements JobOutput {
   static async takeOver(options: JobOutputOptions): Promise<KafkaJobOutput> {
     const { cluster, directory, name } = options;
     const owner = await Owner.take(cluster, directory.kafkaName(`rdg.job.${name}`));
-    const states = await writtenStates(cluster, jobsPlace(directory), new Set([name]));
-    const text = states.get(name)!.committed;
+    const text = (await committedStates(cluster, jobsPlace(directory), new Set([name]))).get(name);
     const state = text === undefined ? { committed: [], counters: {} } : decodeState(text);
     return new KafkaJobOutput(options, { owner, progress: new WholeProgress(name, state.committed), ...state });
   }
@@ -149,8 +148,9 @@ export class KafkaJobOutput implements JobOutput {
     const { records, join } = this.#progress.step(inputs, counters);
     const journal: TaggedBatch[] = group.map(({ value }) => ({ batch: oneRecord(name, value) }));
     const writes = new Map<string, [TopicPartition, TaggedBatch[]]>([
-      [this.#journal.topic, [this.#journal, journal]],
+      // First: by it an open transaction is found whose owner died.
       [this.#jobs.topic, [this.#jobs, [{ batch: batchOfTexts(records) }]]],
+      [this.#journal.topic, [this.#journal, journal]],
     ]);
     for (const { transaction } of group) {
       if (transaction.quarantined === undefined) continue;
@@ -165,7 +165,7 @@ export class KafkaJobOutput implements JobOutput {
     const [produced] = await Promise.all([sent, join?.()]);
     await this.#owner.end(true);
     for (const { topic, partition, baseOffset } of produced) ends.written({ topic, partition }, baseOffset);
-    const { baseOffset } = produced[0]!;
+    const { baseOffset } = produced.find(({ topic }) => topic === this.#journal.topic)!;
     for (const [i, { resolve }] of group.entries()) {
       const position: Position = { topic: journalTopic, partition: 0, offset: baseOffset + i };
       resolve({ first: position, last: position, duplicate: false });

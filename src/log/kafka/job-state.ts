@@ -60,13 +60,6 @@ export function decodeState(text: string): JobState {
   return { committed: committed.map(([topic, partition, offset]) => ({ topic, partition, offset })), counters };
 }
 
-/** What the log says under a key of `rdg.jobs`. */
-export interface Written {
-  readonly committed: string | undefined;
-  /** Of transactions that are not decided. */
-  readonly open: readonly string[];
-}
-
 interface Undecided {
   readonly key: string;
   readonly text: string;
@@ -74,27 +67,62 @@ interface Undecided {
   readonly producerId: bigint;
 }
 
-/** By key, whatever other transactions are open in between. */
-export async function writtenStates(
+/** What was committed last under these keys of `rdg.jobs`, whatever other transactions are open in between. */
+export async function committedStates(
   cluster: KafkaCluster,
   place: TopicPartition,
   keys: ReadonlySet<string>,
-): Promise<ReadonlyMap<string, Written>> {
+): Promise<ReadonlyMap<string, string>> {
+  const { stable, end } = await endsOf(cluster, place);
+  const last = new Map<string, Undecided>();
+  const commit = (record: Undecided): void => {
+    if ((last.get(record.key)?.offset ?? -1) < record.offset) last.set(record.key, record);
+  };
+  const undecided = await follow(cluster, place, { keys, from: 0, to: end, commit });
+  // Below the stable end everything is decided: what has no marker lost it to compaction, which keeps committed records only.
+  for (const record of undecided) if (record.offset < stable) commit(record);
+  return new Map([...last].map(([key, { text }]) => [key, text]));
+}
+
+/** What transactions that are not decided say under these keys of `rdg.jobs`. */
+export async function openStates(
+  cluster: KafkaCluster,
+  place: TopicPartition,
+  keys: ReadonlySet<string>,
+): Promise<readonly string[]> {
+  const { stable, end } = await endsOf(cluster, place);
+  const undecided = await follow(cluster, place, { keys, from: stable, to: end, commit: () => undefined });
+  return undecided.map(({ text }) => text);
+}
+
+async function endsOf(cluster: KafkaCluster, place: TopicPartition): Promise<{ stable: number; end: number }> {
   const endOf = async (kind: "stable" | "replicated"): Promise<number> => {
     const [end] = await cluster.retrying("take over", place.topic, () => cluster.offsets([place], kind));
     return end!;
   };
-  const [stable, end] = [await endOf("stable"), await endOf("replicated")];
-  const committed = new Map<string, Undecided>();
+  return { stable: await endOf("stable"), end: await endOf("replicated") };
+}
+
+interface FollowOptions {
+  readonly keys: ReadonlySet<string>;
+  readonly from: number;
+  readonly to: number;
+  readonly commit: (record: Undecided) => void;
+}
+
+/** Returns the records without a marker behind them. */
+async function follow(
+  cluster: KafkaCluster,
+  place: TopicPartition,
+  { keys, from, to, commit }: FollowOptions,
+): Promise<readonly Undecided[]> {
   let undecided: Undecided[] = [];
-  const commit = (record: Undecided): void => {
-    if ((committed.get(record.key)?.offset ?? -1) < record.offset) committed.set(record.key, record);
-  };
-  await scan(cluster, place, { from: 0, to: end, committedOnly: false }, (head) => {
+  await scan(cluster, place, { from, to, committedOnly: false }, (head) => {
+    const { producerId } = head;
     if (head.control !== undefined) {
-      const decided = undecided.filter(({ producerId }) => producerId === head.producerId);
+      const decided = undecided.filter((record) => record.producerId === producerId);
       if (head.control === "commit") for (const record of decided) commit(record);
-      undecided = undecided.filter(({ producerId }) => producerId !== head.producerId);
+      undecided = undecided.filter((record) => record.producerId !== producerId);
       return;
     }
     const { count, keys: found, values, deltas } = decodeRecords(head, place.topic);
@@ -102,21 +130,8 @@ export async function writtenStates(
       const text = ({ bytes, starts }: RecordBatch["values"]): string =>
         Buffer.from(bytes.subarray(starts[i], starts[i + 1])).toString();
       const key = found === undefined ? "" : text(found);
-      if (!keys.has(key)) continue;
-      const { producerId } = head;
-      undecided.push({ key, text: text(values), offset: head.baseOffset + deltas[i]!, producerId });
+      if (keys.has(key)) undecided.push({ key, text: text(values), offset: head.baseOffset + deltas[i]!, producerId });
     }
   });
-  // Below the stable end everything is decided: what has no marker lost it to compaction, which keeps committed records only.
-  for (const record of undecided) if (record.offset < stable) commit(record);
-  const open = undecided.filter(({ offset }) => offset >= stable);
-  return new Map(
-    [...keys].map((key) => [
-      key,
-      {
-        committed: committed.get(key)?.text,
-        open: open.filter((record) => record.key === key).map(({ text }) => text),
-      },
-    ]),
-  );
+  return undecided;
 }

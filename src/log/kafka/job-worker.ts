@@ -10,7 +10,7 @@ import type { Position } from "../../model/position.ts";
 import type { JobAssignment, JobCounters, JobTransaction, JobWorker, TopicSettings } from "../port.ts";
 import { errorNames, fenced, logClosed } from "./failures.ts";
 import { type JobOutputOptions, jobsPlace, KafkaJobOutput } from "./job-output.ts";
-import { decodeState, writtenStates } from "./job-state.ts";
+import { committedStates, decodeState, openStates } from "./job-state.ts";
 import { Membership } from "./membership.ts";
 import { Owner } from "./owner.ts";
 import { decodePartitionState, keyOf, PartitionedProgress, type PartitionState } from "./partition-state.ts";
@@ -42,7 +42,7 @@ export class KafkaJobWorker implements JobWorker {
     const { directory, cluster, name, topic, instance } = options;
     this.#options = options;
     this.#groupId = directory.kafkaName(`rdg.job.${name}`);
-    this.#kafkaTopic = directory.kafkaName(topic.name);
+    this.#kafkaTopic = directory.recordTopicOf(topic);
     this.#membership = new Membership({
       cluster,
       groupId: this.#groupId,
@@ -68,7 +68,7 @@ export class KafkaJobWorker implements JobWorker {
     for (;;) {
       if (this.#left) throw logClosed();
       const partitions = await this.#membership.take(signal);
-      const open = new Assignment(this.#options.name, partitions, () => this.#membership.letGo());
+      const open = new Assignment(this.#options.name, partitions, this.#membership);
       this.#open = open;
       try {
         await this.#prepare(open, signal);
@@ -94,7 +94,8 @@ export class KafkaJobWorker implements JobWorker {
     const progress = new PartitionedProgress({
       cluster,
       owner,
-      membership: this.#membership,
+      epoch: open.epoch,
+      refreshed: () => this.#membership.refreshed(),
       instance,
       groupId: this.#groupId,
       job: name,
@@ -121,11 +122,11 @@ export class KafkaJobWorker implements JobWorker {
     if (unknown.length === 0) return states;
     // Kafka has forgotten the group after a week without members, or the job never ran so: with one owner, or not at all.
     const keys = new Set([name, ...unknown.map((partition) => keyOf(name, partition))]);
-    const written = await writtenStates(cluster, jobsPlace(directory), keys);
-    const whole = written.get(name)!.committed;
+    const written = await committedStates(cluster, jobsPlace(directory), keys);
+    const whole = written.get(name);
     const before = whole === undefined ? undefined : decodeState(whole);
     for (const partition of unknown) {
-      const text = written.get(keyOf(name, partition))!.committed;
+      const text = written.get(keyOf(name, partition));
       const own = before?.committed.find(
         (position) => position.topic === topic.name && position.partition === partition,
       );
@@ -142,56 +143,52 @@ export class KafkaJobWorker implements JobWorker {
   }
 
   /** The group's offsets once no transaction that would change them is open. */
-  async #stableOffsets(
-    partitions: readonly number[],
-    signal: AbortSignal | undefined,
-  ): Promise<ReadonlyMap<number, { readonly next: number; readonly metadata: string }>> {
-    const { cluster } = this.#options;
-    const asked = [{ name: this.#kafkaTopic, partitionIndexes: [...partitions] }];
-    const group = { groupId: this.#groupId, memberId: null, memberEpoch: -1, topics: asked };
-    const startMs = cluster.clock.monotonicMs();
-    for (let isFenced = false; ;) {
-      const answer = await cluster.retrying(
-        "take over",
-        this.#groupId,
-        async () => {
-          const coordinator = await cluster.coordinator("group", this.#groupId);
-          return await offsetFetchV8.api.async(coordinator, [group], true).catch((error: unknown) => {
-            if (errorNames(error).includes("UNSTABLE_OFFSET_COMMIT")) return undefined;
-            throw error;
-          });
-        },
-        signal,
-      );
-      if (answer !== undefined) {
-        const found = answer.groups.flatMap(({ topics }) => topics.flatMap((of) => of.partitions));
-        return new Map(
-          found.map(({ partitionIndex, committedOffset, metadata }) => [
-            partitionIndex,
-            { next: Number(committedOffset), metadata: metadata ?? "" },
-          ]),
-        );
-      }
-      const waitedMs = cluster.clock.monotonicMs() - startMs;
-      if (!isFenced && waitedMs > deadAfterMs) {
-        await this.#endDead(partitions);
-        isFenced = true;
+  async #stableOffsets(partitions: readonly number[], signal: AbortSignal | undefined): Promise<Offsets> {
+    const { cluster, directory, name, instance } = this.#options;
+    const keys = new Set(partitions.map((partition) => keyOf(name, partition)));
+    let sinceMs = cluster.clock.monotonicMs();
+    for (;;) {
+      const open = await openStates(cluster, jobsPlace(directory), keys);
+      const offsets = await this.#offsets(partitions, signal);
+      if (open.length === 0 && offsets !== undefined) return offsets;
+      if (cluster.clock.monotonicMs() - sinceMs > deadAfterMs) {
+        const workers = new Set(open.map((text) => decodePartitionState(text).worker));
+        workers.delete(instance);
+        for (const worker of workers) await Owner.take(cluster, transactionalId(this.#options, worker));
+        sinceMs = cluster.clock.monotonicMs();
       }
       await cluster.timers.sleep(undecidedPollMs, signal);
     }
   }
 
-  /** Ends transactions of workers that had these partitions before and died: nobody else would, before their time is up. */
-  async #endDead(partitions: readonly number[]): Promise<void> {
-    const { cluster, directory, name, instance } = this.#options;
-    const keys = new Set(partitions.map((partition) => keyOf(name, partition)));
-    const written = await writtenStates(cluster, jobsPlace(directory), keys);
-    const open = [...written.values()].flatMap((state) => state.open.map((text) => decodePartitionState(text).worker));
-    for (const worker of new Set(open)) {
-      if (worker !== instance) await Owner.take(cluster, transactionalId(this.#options, worker));
-    }
+  /** Undefined while one is about to change. */
+  async #offsets(partitions: readonly number[], signal: AbortSignal | undefined): Promise<Offsets | undefined> {
+    const { cluster } = this.#options;
+    const asked = [{ name: this.#kafkaTopic, partitionIndexes: [...partitions] }];
+    const group = { groupId: this.#groupId, memberId: null, memberEpoch: -1, topics: asked };
+    const fetch = async (): Promise<Awaited<ReturnType<typeof offsetFetchV8.api.async>> | undefined> => {
+      const coordinator = await cluster.coordinator("group", this.#groupId);
+      return await offsetFetchV8.api.async(coordinator, [group], true).catch((error: unknown) => {
+        if (errorNames(error).includes("UNSTABLE_OFFSET_COMMIT")) return undefined;
+        throw error;
+      });
+    };
+    const answer = await cluster.retrying("take over", this.#groupId, fetch, signal);
+    const found = answer?.groups.flatMap(({ topics }) => topics.flatMap((of) => of.partitions));
+    return (
+      found &&
+      new Map(
+        found.map(({ partitionIndex, committedOffset, metadata }) => [
+          partitionIndex,
+          { next: Number(committedOffset), metadata: metadata ?? "" },
+        ]),
+      )
+    );
   }
 }
+
+/** By partition. */
+type Offsets = ReadonlyMap<number, { readonly next: number; readonly metadata: string }>;
 
 const transactionalId = ({ directory, name }: JobWorkerOptions, instance: string): string =>
   directory.kafkaName(`rdg.worker.${name}.${instance}`);
@@ -212,15 +209,17 @@ class Assignment implements JobAssignment {
   readonly partitions: readonly number[];
   isLost = false;
   readonly #name: string;
-  readonly #letGo: () => void;
+  readonly epoch: () => number;
+  readonly #membership: Membership;
   readonly #ending = new AbortController();
   #output: KafkaJobOutput | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(name: string, partitions: readonly number[], letGo: () => void) {
+  constructor(name: string, partitions: readonly number[], membership: Membership) {
     this.#name = name;
     this.partitions = partitions;
-    this.#letGo = letGo;
+    this.#membership = membership;
+    this.epoch = membership.committer();
   }
 
   get ending(): AbortSignal {
@@ -255,7 +254,7 @@ class Assignment implements JobAssignment {
   close(): Promise<void> {
     this.#closing ??= (async (): Promise<void> => {
       await this.#output?.close();
-      this.#letGo();
+      this.#membership.letGo();
     })();
     return this.#closing;
   }

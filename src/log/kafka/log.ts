@@ -111,7 +111,7 @@ class KafkaLog implements Log {
     await this.directory.reload();
     const owner = await Owner.take(this.#cluster, this.directory.kafkaName(`rdg.producer.${name}`));
     this.#producers.get(name)?.takenOver();
-    const records = this.directory.topics.filter(({ form }) => form !== "updates");
+    const records = this.directory.topics.filter(({ form, foreign }) => form !== "updates" && foreign === undefined);
     await owner.fence(records.flatMap((topic) => this.directory.partitionsOf(topic)));
     this.#checkOpen();
     const openLane = (topic: TopicSettings, partition: number): Lane => this.#openLane(owner, name, topic, partition);

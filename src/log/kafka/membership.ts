@@ -30,6 +30,8 @@ const eagerMs = 50;
 export class Membership {
   readonly #options: MembershipOptions;
   #epoch = joining;
+  /** How often it was given up. */
+  #incarnation = 0;
   /** Whoever has this id in the group is an earlier self; later it would be a later one. */
   #isFirst = true;
   #topicId: string | undefined;
@@ -51,11 +53,6 @@ export class Membership {
     this.#running = this.#run();
   }
 
-  /** 0 while it is not a member. */
-  get epoch(): number {
-    return this.#epoch;
-  }
-
   /** The partitions that are this member's turn, as soon as there are some. They stay so until `letGo`, or until it is told that they are lost. */
   async take(signal?: AbortSignal): Promise<readonly number[]> {
     for (;;) {
@@ -67,6 +64,18 @@ export class Membership {
     }
     this.#inUse = true;
     return this.#held;
+  }
+
+  /**
+   * Says who commits: asked before every commit, because the coordinator raises the epoch while others come and go. What was taken before the member was given
+   * up can be committed no more, also when it is a member again.
+   */
+  committer(): () => number {
+    const incarnation = this.#incarnation;
+    return () => {
+      if (this.#incarnation === incarnation) return this.#epoch;
+      throw fenced("Worker", this.#options.memberId);
+    };
   }
 
   letGo(): void {
@@ -168,6 +177,7 @@ export class Membership {
 
   #lose(): void {
     this.#epoch = joining;
+    this.#incarnation++;
     this.#delayMs = eagerMs;
     this.#assigned = [];
     this.#held = [];

@@ -7,7 +7,6 @@ import type { JobCounters, JobTransaction } from "../port.ts";
 import type { KafkaCluster } from "./cluster.ts";
 import { errorNames } from "./failures.ts";
 import type { Progress, ProgressStep } from "./job-state.ts";
-import type { Membership } from "./membership.ts";
 import type { Owner } from "./owner.ts";
 
 export interface PartitionState {
@@ -25,7 +24,10 @@ export const keyOf = (job: string, partition: number): string => `${job}/${parti
 export interface PartitionedProgressOptions {
   readonly cluster: KafkaCluster;
   readonly owner: Owner;
-  readonly membership: Membership;
+  /** The member's epoch; throws `fenced` once these partitions are not its turn any more. */
+  readonly epoch: () => number;
+  /** Resolves when the coordinator may have said a newer epoch. */
+  readonly refreshed: () => Promise<void>;
   readonly instance: string;
   readonly groupId: string;
   readonly job: string;
@@ -92,7 +94,7 @@ export class PartitionedProgress implements Progress {
   }
 
   async #commitOffsets(texts: readonly (readonly [number, string])[]): Promise<void> {
-    const { cluster, owner, membership, instance, groupId, kafkaTopic } = this.#options;
+    const { cluster, owner, epoch, refreshed, instance, groupId, kafkaTopic } = this.#options;
     await owner.addOffsets(groupId);
     const { producerId, epoch: producerEpoch } = owner.epoch;
     const partitions = texts.map(([partition, text]) => ({
@@ -107,7 +109,7 @@ export class PartitionedProgress implements Progress {
           const coordinator = await cluster.coordinator("group", groupId);
           const topics = [{ name: kafkaTopic, partitions }];
           const { transactionalId } = owner;
-          const args = [transactionalId, groupId, producerId, producerEpoch, membership.epoch, instance, null] as const;
+          const args = [transactionalId, groupId, producerId, producerEpoch, epoch(), instance, null] as const;
           await txnOffsetCommitV4.api.async(coordinator, ...args, topics);
         });
         return;
@@ -115,7 +117,7 @@ export class PartitionedProgress implements Progress {
         const names = errorNames(error);
         const isStale = names.includes("ILLEGAL_GENERATION") || names.includes("STALE_MEMBER_EPOCH");
         if (!isStale || i === epochChangesMax) throw error;
-        await membership.refreshed();
+        await refreshed();
       }
     }
   }

@@ -62,12 +62,13 @@ export class KafkaProducer implements Producer {
 }
 
 function refuse(
-  { name, form, partitions }: TopicSettings,
+  { name, form, partitions, foreign }: TopicSettings,
   partition: number,
   batch: RecordBatch,
 ): RdgError | undefined {
   const invalid = (code: string, message: string, hint?: string): RdgError =>
     new RdgError("invalid", code, message, { place: `${name}/${partition}`, hint });
+  if (foreign !== undefined) return invalid("foreign_topic", `${name} is the topic ${foreign}, which is only read.`);
   if (form === "updates") return invalid("written_by_jobs", `${name} is written by jobs' transactions only.`);
   if (!Number.isInteger(partition) || partition < 0 || partition >= partitions) {
     return invalid("unknown_partition", `${name} has partitions 0 to ${partitions - 1}, not ${partition}.`);
