@@ -3,7 +3,7 @@ import type { GraphModel, PropertyModel } from "../model/definition.ts";
 import type { PropertyValue } from "../model/filter.ts";
 import type { EdgeRow, NodeRows } from "../store/port.ts";
 import { InPlaceJson } from "./in-place/encode-json.ts";
-import type { WalkedInPlace } from "./in-place/walk.ts";
+import type { FoundInPlace } from "./in-place/port.ts";
 import { propertyWriter } from "./json-values.ts";
 import { type JsonBytes, JsonWriter, jsonBytes } from "./json-writer.ts";
 import type { Level, LevelEdges, LevelNodes } from "./level.ts";
@@ -45,7 +45,7 @@ export class AnswerEncoder {
   }
 
   /** The same from rows as they lie in the store; undefined where the answer is too large for that. */
-  traversalInPlace({ levels, nowMs }: WalkedInPlace, end: () => EndPart): Uint8Array | undefined {
+  traversalInPlace({ levels, nowMs }: FoundInPlace, end: () => EndPart): Uint8Array | undefined {
     const { writer } = this;
     writer.reset();
     writer.raw(`{"levels":[`);

@@ -11,6 +11,8 @@ export interface PartWalkOptions {
   readonly begin: () => TraversalRun;
   readonly slots: Slots;
   readonly signal: AbortSignal;
+  /** Whether the whole answer was taken at once. */
+  readonly taken: (run: TraversalRun) => boolean;
   /** Told when all levels were walked. */
   readonly onWalked: (run: TraversalRun) => void;
   /** What an error of a walk is told as. */
@@ -58,6 +60,10 @@ export class PartWalk implements AsyncIterableIterator<TraversalPart> {
     if (this.#run === undefined) {
       this.#run = this.#options.begin();
       await this.#run.wait();
+      if (this.#options.taken(this.#run)) {
+        this.#done = true;
+        return;
+      }
     }
     const run = this.#run;
     const level = await slots.run((): Promise<Level | undefined> => run.next(), signal, run.leftMs);

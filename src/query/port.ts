@@ -14,6 +14,7 @@ import type {
 import type { EnrichmentAnswer, Explanation, HopAnswer, JsonValue, TraversalTimings } from "../model/traversal.ts";
 import type { RequestSpan } from "../observe/port.ts";
 import type { NodeRows } from "../store/port.ts";
+import type { FoundInPlace } from "./in-place/port.ts";
 
 /** Who asks, and until when. */
 export interface QueryContext {
@@ -34,9 +35,10 @@ export interface Queries extends Questions {
   traverse(request: unknown, context: QueryContext): Promise<QueryAnswer>;
   /**
    * The same in parts as they become known: level by level, a level's edges before its nodes, then one end. Nothing is walked ahead of the reader but the
-   * current level. Ending the iteration early gives everything back.
+   * current level. Ending the iteration early gives everything back. Where the traversal is small and the store's rows lie in this process's memory, `whole` is
+   * asked first: when it takes the answer there are no parts.
    */
-  traverseParts(request: unknown, context: QueryContext): AsyncIterable<TraversalPart>;
+  traverseParts(request: unknown, context: QueryContext, whole?: TakesWhole): AsyncIterable<TraversalPart>;
   /** These parts as lines of JSON: `{"level":0,"nodes":[...]}`, `{"level":1,"edges":[...]}` ..., and last `{"end":{...}}`; UTF-8, each with its line end. */
   traverseLines(request: unknown, context: QueryContext): AsyncIterable<Uint8Array>;
   /** Asked as text: `{ query, ...members of a TraverseRequest but from and hops }`. */
@@ -66,6 +68,9 @@ export interface QueryAnswer {
   /** UTF-8 JSON; the caller owns it. */
   readonly json: Uint8Array;
 }
+
+/** Writes an answer in this turn; false: it would rather have parts. What was asked of `end` does not matter then. */
+export type TakesWhole = (found: FoundInPlace, end: () => EndPart) => boolean;
 
 export type TraversalPart = NodesPart | EdgesPart | EndPart;
 

@@ -16,11 +16,12 @@ import type { Store } from "../store/port.ts";
 import { planContinuation } from "./continuation.ts";
 import { AnswerEncoder } from "./encode-json.ts";
 import type { Enrichments } from "./enrichments.ts";
+import type { FoundInPlace } from "./in-place/port.ts";
 import { InPlaceWalk } from "./in-place/walk.ts";
 import { JsonReader } from "./json-reader.ts";
 import type { Level } from "./level.ts";
 import { PartWalk } from "./part-walk.ts";
-import type { Queries, QueryAnswer, QueryContext, Questions } from "./port.ts";
+import type { EndPart, Queries, QueryAnswer, QueryContext, Questions, TakesWhole } from "./port.ts";
 import { type WaitFor, requireApplied } from "./positions.ts";
 import { StoreQuestions } from "./questions/questions.ts";
 import { requireReadable } from "./request-hop.ts";
@@ -113,20 +114,33 @@ class StoreQueries implements Queries {
     });
   }
 
-  /** Small traversals take no slot: they are over before anybody else has a turn. */
   private inPlace(run: TraversalRun, context: QueryContext): QueryAnswer | undefined {
+    let json: Uint8Array | undefined;
+    const taken = this.takenInPlace(run, context, (found, end) => {
+      json = this.encoder.traversalInPlace(found, end);
+      return json?.length;
+    });
+    return taken ? { json: json! } : undefined;
+  }
+
+  /** Small traversals take no slot: they are over before anybody else has a turn. `encode` tells how long the answer is, unless it does not take it. */
+  private takenInPlace(
+    run: TraversalRun,
+    context: QueryContext,
+    encode: (found: FoundInPlace, end: () => EndPart) => number | undefined,
+  ): boolean {
     const { clock, observe } = this.options;
     const walked = run.inPlace(this.inPlaceWalk);
-    if (walked === undefined) return undefined;
+    if (walked === undefined) return false;
     const encodeFromMs = clock.monotonicMs();
-    const json = this.encoder.traversalInPlace(walked, () => run.end(clock.monotonicMs() - encodeFromMs));
-    if (json === undefined) {
+    const bytes = encode(walked, () => run.end(clock.monotonicMs() - encodeFromMs));
+    if (bytes === undefined) {
       run.forget();
-      return undefined;
+      return false;
     }
     context.charge?.(walked.scanned);
-    observe?.(run.observed(clock.monotonicMs() - encodeFromMs, json.length), context);
-    return { json };
+    observe?.(run.observed(clock.monotonicMs() - encodeFromMs, bytes), context);
+    return true;
   }
 
   private async whole(run: TraversalRun, context: QueryContext): Promise<QueryAnswer> {
@@ -143,10 +157,12 @@ class StoreQueries implements Queries {
     return { json };
   }
 
-  traverseParts(request: unknown, context: QueryContext): PartWalk {
+  traverseParts(request: unknown, context: QueryContext, whole?: TakesWhole): PartWalk {
     const { signal } = context;
     return new PartWalk({
       begin: () => this.begin(request, context),
+      taken: (run) =>
+        whole !== undefined && this.takenInPlace(run, context, (found, end) => (whole(found, end) ? 0 : undefined)),
       slots: this.slots,
       signal,
       onWalked: (run) => this.options.observe?.(run.observed(0, 0), context),

@@ -6,7 +6,7 @@ import { valueOfNumber } from "../../model/update/encoded-value.ts";
 import type { ElementsInPlace, PlacedBytes, PropertyInPlace } from "../../store/in-place/port.ts";
 import { propertyWriter } from "../json-values.ts";
 import { type JsonBytes, type JsonWriter, jsonBytes } from "../json-writer.ts";
-import type { EdgesOfLevel, LevelInPlace, NodesOfLevel } from "./walk.ts";
+import type { EdgesOfLevel, LevelInPlace, NodesOfLevel } from "./port.ts";
 
 const comma = 0x2c;
 const close = 0x7d;

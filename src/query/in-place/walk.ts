@@ -2,17 +2,12 @@
 // take - several branches, both directions, repetitions, enrichments, profiles, anything near a budget or a deadline - goes the general way (execute.ts), whose
 // answers these are.
 import type { Clock } from "../../core/clock.ts";
-import type {
-  ElementsInPlace,
-  GraphInPlace,
-  ListsInPlace,
-  ListsRequest,
-  NodesInPlace,
-} from "../../store/in-place/port.ts";
+import type { EdgeColumns, GraphInPlace, ListsInPlace, ListsRequest } from "../../store/in-place/port.ts";
 import type { StoreCapabilities } from "../../store/port.ts";
 import { Frontier } from "../edge-rows.ts";
 import type { CutNode, StepFigures, StepOutcome } from "../level.ts";
 import type { BranchPlan, TraversalPlan } from "../traversal-plan.ts";
+import type { EdgesOfLevel, FoundInPlace, LevelInPlace, NodesOfLevel, WalkedEdges } from "./port.ts";
 
 /** Edges of all levels together, and edges looked at: about two milliseconds of work, after which others have their turn. */
 const edgesMax = 8_192;
@@ -21,45 +16,14 @@ const scannedMax = 16_384;
 export const leftMsMin = 50;
 const bytesMaxMin = 8 * 1024 * 1024;
 
-/** Nodes of one type; those with `hidden` 1 are no part of the answer. */
-export interface NodesOfLevel {
-  readonly type: number;
-  readonly of: NodesInPlace;
-  readonly references: Int32Array;
-  readonly count: number;
-  readonly select: readonly number[];
-  readonly hidden: Uint8Array | undefined;
-}
-
-/** Edges `from` to `to` of the columns: each leads between node `origins[i]` of `near` and node `targets[i]` of `far`. */
-export interface EdgesOfLevel {
-  readonly edge: number;
-  readonly of: ElementsInPlace;
-  readonly select: readonly number[];
-  readonly near: NodesOfLevel;
-  readonly far: NodesOfLevel;
-  /** They were walked against their direction. */
-  readonly reversed: boolean;
-  readonly from: number;
-  readonly to: number;
-  readonly columns: EdgeScratch;
-}
-
-/** The level of the starts has no edges. */
-export interface LevelInPlace {
-  readonly nodes: NodesOfLevel;
-  readonly edges: EdgesOfLevel | undefined;
-}
-
-export interface WalkedInPlace {
-  readonly nowMs: number;
-  readonly levels: readonly LevelInPlace[];
+/** What was found, and how each step went. */
+export interface WalkedInPlace extends FoundInPlace {
   readonly steps: readonly { readonly outcome: StepOutcome; readonly figures: StepFigures }[];
   readonly scanned: number;
 }
 
 /** The columns of all edges of one traversal: made once, used by one after the other. */
-export class EdgeScratch {
+class EdgeScratch implements EdgeColumns, WalkedEdges {
   count = 0;
   readonly edges = new Int32Array(edgesMax);
   readonly neighbours = new Int32Array(edgesMax);

@@ -20,6 +20,19 @@ export function putText(buffer: Uint8Array, at: number, text: string): number {
   return end;
 }
 
+/** The same of bytes[start, stop). */
+export function putAscii(buffer: Uint8Array, at: number, bytes: Uint8Array, start: number, stop: number): number {
+  if (stop - start > charactersMax) return -1;
+  let end = at + 1;
+  for (let i = start; i < stop; i++) {
+    const code = bytes[i]!;
+    if (code > 127) return -1;
+    buffer[end++] = code;
+  }
+  buffer[at] = stop - start;
+  return end;
+}
+
 /** An integer from 0 to 2^53 that is not -0. */
 export function putInteger(buffer: Uint8Array, at: number, value: number): number {
   let end = at;

@@ -1,9 +1,13 @@
 // Hot path of traversals: columns of a traversal as messages of rdg.v1 (proto/rdg/v1/). No object per node or edge; names are bytes that are ready.
-import type { GraphModel, PropertyModel, ValueType } from "../../model/definition.ts";
+import type { GraphModel, PropertyModel } from "../../model/definition.ts";
 import type { PropertyValue } from "../../model/filter.ts";
-import type { JsonValue } from "../../model/traversal.ts";
+import { stateAbsent, stateNull } from "../../model/update/batch.ts";
+import { valueOfNumber } from "../../model/update/encoded-value.ts";
+import type { EdgesOfLevel, FoundInPlace, NodesOfLevel } from "../../query/in-place/port.ts";
 import type { EdgesPart, NodesPart } from "../../query/port.ts";
-import { FixedBytes, putInteger, putText, putTimestamp, valueBytesMax } from "./element-bytes.ts";
+import type { ElementsInPlace, PlacedBytes } from "../../store/in-place/port.ts";
+import { FixedBytes, putAscii, putText, putTimestamp, valueBytesMax } from "./element-bytes.ts";
+import { PropertyEncoder, writeJson, writeKey, written } from "./property-bytes.ts";
 import { ProtobufWriter } from "./protobuf-writer.ts";
 
 /** What is still to be answered: the rows from `at` on. */
@@ -30,16 +34,6 @@ const edgeToTag = 0x1a;
 const edgeFirstSeenTag = 0x22;
 const edgeLastSeenTag = 0x2a;
 const edgePropertyTag = 0x32;
-
-const nullTag = 0x08;
-const boolTag = 0x10;
-const stringTag = 0x1a;
-const int64Tag = 0x20;
-const doubleTag = 0x29;
-const timestampTag = 0x32;
-const bytesTag = 0x3a;
-const listTag = 0x42;
-const mapTag = 0x4a;
 
 /** Chunks mostly take 16 KiB and more; where they do not they are moved. */
 const chunkLengthBytes = 3;
@@ -73,6 +67,31 @@ export class AnswerEncoder {
       writer.byte(summaryTag);
       writer.bytes(summary);
     }
+    return writer.written();
+  }
+
+  /**
+   * A whole answer as one TraverseResponse, from rows as they lie in the store; undefined where it takes more than `bytesMax`. In the order of parts: the edges of
+   * a level before its nodes. The bytes are valid until the next call.
+   */
+  whole({ levels, nowMs }: FoundInPlace, bytesMax: number, summary: () => Uint8Array): Buffer | undefined {
+    const { writer } = this;
+    writer.reset();
+    for (let level = 0; level < levels.length; level++) {
+      const { nodes, edges } = levels[level]!;
+      if (edges === undefined && nodes.count === 0) continue;
+      writer.byte(chunkTag);
+      const from = writer.begin(chunkLengthBytes);
+      if (level > 0) {
+        writer.byte(levelTag);
+        writer.varint(level);
+      }
+      if (edges !== undefined && !this.edges[edges.edge]!.edgesInPlace(edges, bytesMax)) return undefined;
+      if (!this.nodes[nodes.type]!.nodesInPlace(nodes, nowMs, bytesMax)) return undefined;
+      writer.end(from, chunkLengthBytes);
+    }
+    writer.byte(summaryTag);
+    writer.bytes(summary());
     return writer.written();
   }
 
@@ -159,6 +178,94 @@ class ElementEncoder {
     this.lengthBytes = writer.end(from, lengthBytes);
   }
 
+  /** False where there are more bytes than these. */
+  edgesInPlace({ of, select, near, far, reversed, from, to, columns }: EdgesOfLevel, bytesMax: number): boolean {
+    const { writer } = this;
+    const { edges, origins, targets, lastSeenMs } = columns;
+    const [left, right] = reversed ? [far, near] : [near, far];
+    const [lefts, rights] = reversed ? [targets, origins] : [origins, targets];
+    of.warm(edges.subarray(from, to), to - from, select);
+    far.of.warm(far.references, far.count, far.select);
+    for (let i = from; i < to; i++) {
+      const row = edges[i]!;
+      const begin = this.open(chunkEdgesTag, this.edgeOpening);
+      this.idInPlace(left.of.ids, left.references[lefts[i]!]!);
+      writer.buffer[writer.at++] = edgeToTag;
+      this.idInPlace(right.of.ids, right.references[rights[i]!]!);
+      this.moment(edgeFirstSeenTag, of.firstSeenMs(row));
+      this.moment(edgeLastSeenTag, lastSeenMs[i]!);
+      this.propertiesInPlace(this.edgeProperties, of, row, select);
+      this.lengthBytes = writer.end(begin, this.lengthBytes);
+      if (writer.length > bytesMax) return false;
+    }
+    return true;
+  }
+
+  nodesInPlace({ of, references, count, select, hidden }: NodesOfLevel, nowMs: number, bytesMax: number): boolean {
+    const { writer } = this;
+    for (let i = 0; i < count; i++) {
+      if (hidden?.[i] === 1) continue;
+      const row = references[i]!;
+      const begin = this.open(chunkNodesTag, this.nodeOpening);
+      this.idInPlace(of.ids, row);
+      if (of.isVisible(row, nowMs)) {
+        this.moment(nodeFirstSeenTag, of.firstSeenMs(row));
+        this.moment(nodeLastSeenTag, of.lastSeenMs(row));
+        this.propertiesInPlace(this.nodeProperties, of, row, select);
+      }
+      this.lengthBytes = writer.end(begin, this.lengthBytes);
+      if (writer.length > bytesMax) return false;
+    }
+    return true;
+  }
+
+  private idInPlace(ids: PlacedBytes, row: number): void {
+    const { writer } = this;
+    ids.place(row);
+    const end = putAscii(writer.buffer, writer.at, ids.bytes, ids.start, ids.end);
+    if (end >= 0) writer.at = end;
+    else this.id(ids.bytes.toString("utf8", ids.start, ids.end));
+  }
+
+  private propertiesInPlace(
+    encoders: readonly PropertyEncoder[],
+    of: ElementsInPlace,
+    row: number,
+    select: readonly number[],
+  ): void {
+    const removedAtMs = of.hasRemovals ? of.removedAtMs(row) : -Infinity;
+    for (let column = 0; column < select.length; column++) {
+      const number = select[column]!;
+      const property = of.properties[number]!;
+      const state = property.of.stateOf(row, removedAtMs);
+      if (state === stateAbsent) continue;
+      const encoder = encoders[number]!;
+      let value: PropertyValue = null;
+      if (state !== stateNull) {
+        switch (property.form) {
+          case "int64":
+            value = property.of.int64(row);
+            break;
+          case "text": {
+            property.of.place(row);
+            const { bytes, start, end } = property.of;
+            if (encoder.writeAscii(bytes, start, end)) continue;
+            value = bytes.toString("utf8", start, end);
+            break;
+          }
+          case "number":
+            value = valueOfNumber(encoder.type, property.of.number(row));
+            break;
+          case "value":
+            value = property.of.read(row, removedAtMs);
+        }
+      }
+      if (encoder.writeShort(value)) continue;
+      encoder.write(value);
+      this.writer.reserve(this.bytesMax);
+    }
+  }
+
   /** Leaves room for all short values of the element. Where its content begins. */
   private open(tag: number, opening: FixedBytes): number {
     const { writer } = this;
@@ -217,199 +324,5 @@ class ElementEncoder {
       writer.end(from);
       writer.end(entry);
     }
-  }
-}
-
-/** The entry of one property in the map of properties. Nearly all fit into 127 bytes: then both lengths, of entry and value, are a byte that was left for them. */
-class PropertyEncoder {
-  /** Tag, place of the entry's length, key, tag and place of the value's length. */
-  readonly opening: Uint8Array;
-  private readonly fixed: FixedBytes;
-  private readonly writer: ProtobufWriter;
-  /** Of values that are mostly short; 0: they are not. */
-  private readonly shortTag: number;
-  private readonly writeValue: (value: PropertyValue) => void;
-
-  constructor(writer: ProtobufWriter, tag: number, { name, type, merge }: PropertyModel) {
-    this.writer = writer;
-    this.opening = written((to) => {
-      to.byte(tag);
-      to.begin();
-      writeKey(to, name);
-      to.begin();
-    });
-    this.fixed = new FixedBytes(this.opening);
-    const item = valueWriter(writer, type);
-    this.writeValue = merge === "union" ? listWriter(writer, item) : item;
-    this.shortTag = merge === "union" ? 0 : (shortTags.get(type.kind) ?? 0);
-  }
-
-  /** Writes in place, where room was left, what most values are; false: it is none of these, and what was written does not count. */
-  writeShort(value: PropertyValue): boolean {
-    const { writer, shortTag, fixed } = this;
-    const { buffer, at: start } = writer;
-    const from = start + fixed.length;
-    fixed.put(writer.view, start);
-    let end: number;
-    if (typeof value === "number") {
-      if (shortTag === int64Tag && value >= 0) end = putInteger(buffer, from + 1, value);
-      else if (shortTag === timestampTag) end = putTimestamp(writer.view, from + 1, value);
-      else return false;
-    } else if (typeof value === "string" && shortTag === stringTag) end = putText(buffer, from + 1, value);
-    else return false;
-    const entryLength = end - start - 2;
-    if (end < 0 || entryLength > 127) return false;
-    buffer[start + 1] = entryLength;
-    buffer[from - 1] = end - from;
-    buffer[from] = shortTag;
-    writer.at = end;
-    return true;
-  }
-
-  write(value: PropertyValue): void {
-    const { writer, opening } = this;
-    const start = writer.length;
-    writer.put(opening);
-    const from = start + opening.length;
-    if (value === null) writeNull(writer);
-    else this.writeValue(value);
-    writer.end(from);
-    writer.end(start + 2);
-  }
-}
-
-const shortTags: ReadonlyMap<string, number> = new Map([
-  ["string", stringTag],
-  ["enum", stringTag],
-  ["int32", int64Tag],
-  ["int64", int64Tag],
-  ["timestamp", timestampTag],
-]);
-
-function written(write: (writer: ProtobufWriter) => void): Uint8Array {
-  const writer = new ProtobufWriter();
-  write(writer);
-  return Uint8Array.from(writer.written());
-}
-
-/** The key of an entry of a map, and the tag of its value. An empty key is the default, which is not written. */
-function writeKey(writer: ProtobufWriter, name: string): void {
-  if (name !== "") {
-    writer.byte(0x0a);
-    writer.text(name);
-  }
-  writer.byte(0x12);
-}
-
-function writeNull(writer: ProtobufWriter): void {
-  writer.byte(nullTag);
-  writer.byte(0);
-}
-
-/** Writes the content of a Value of a type: what is neither null nor absent. */
-function valueWriter(writer: ProtobufWriter, type: ValueType): (value: PropertyValue) => void {
-  switch (type.kind) {
-    case "string":
-    case "enum":
-      return (value) => {
-        writer.byte(stringTag);
-        writer.text(value as string);
-      };
-    case "int32":
-    case "int64":
-      return (value) => {
-        writer.byte(int64Tag);
-        writer.int64(value as number | bigint);
-      };
-    case "double":
-      return (value) => {
-        writer.byte(doubleTag);
-        writer.double(value as number);
-      };
-    case "timestamp":
-      return (value) => {
-        writer.byte(timestampTag);
-        writer.timestamp(value as number);
-      };
-    case "boolean":
-      return (value) => {
-        writer.byte(boolTag);
-        writer.byte(value === true ? 1 : 0);
-      };
-    case "bytes":
-      return (value) => {
-        writer.byte(bytesTag);
-        writer.bytes(value as Uint8Array);
-      };
-    case "array":
-      return listWriter(writer, valueWriter(writer, type.item));
-    case "map": {
-      const item = valueWriter(writer, type.value);
-      return (value) => writeMap(writer, value as Record<string, PropertyValue>, () => item);
-    }
-    case "record": {
-      const items = new Map(type.fields.map((field) => [field.name, valueWriter(writer, field.type)]));
-      return (value) => writeMap(writer, value as Record<string, PropertyValue>, (name) => items.get(name));
-    }
-  }
-}
-
-function listWriter(writer: ProtobufWriter, item: (value: PropertyValue) => void): (value: PropertyValue) => void {
-  return (value) => {
-    writer.byte(listTag);
-    const from = writer.begin();
-    for (const entry of value as readonly PropertyValue[]) {
-      writer.byte(0x0a);
-      const itemFrom = writer.begin();
-      if (entry === null || entry === undefined) writeNull(writer);
-      else item(entry);
-      writer.end(itemFrom);
-    }
-    writer.end(from);
-  };
-}
-
-function writeMap<T>(
-  writer: ProtobufWriter,
-  map: { readonly [name: string]: T },
-  itemOf: (name: string) => ((value: T) => void) | undefined,
-): void {
-  writer.byte(mapTag);
-  const from = writer.begin();
-  for (const [name, value] of Object.entries(map)) {
-    const item = itemOf(name);
-    if (value === undefined || item === undefined) continue;
-    writer.byte(0x0a);
-    const entry = writer.begin();
-    writeKey(writer, name);
-    const valueFrom = writer.begin();
-    if (value === null) writeNull(writer);
-    else item(value);
-    writer.end(valueFrom);
-    writer.end(entry);
-  }
-  writer.end(from);
-}
-
-/** The content of a Value for what has no type but JSON's. */
-function writeJson(writer: ProtobufWriter, value: JsonValue): void {
-  if (value === null) return writeNull(writer);
-  if (Array.isArray(value)) return listWriter(writer, (entry) => writeJson(writer, entry as JsonValue))(value);
-  switch (typeof value) {
-    case "string":
-      writer.byte(stringTag);
-      return writer.text(value);
-    case "number":
-      writer.byte(doubleTag);
-      return writer.double(value);
-    case "boolean":
-      writer.byte(boolTag);
-      return writer.byte(value ? 1 : 0);
-    default:
-      return writeMap(
-        writer,
-        value as { readonly [name: string]: JsonValue },
-        () => (entry) => writeJson(writer, entry),
-      );
   }
 }

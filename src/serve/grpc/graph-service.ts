@@ -1,6 +1,6 @@
 // rdg.v1.GraphService over the query stage.
 import { TraverseRequest } from "../../model/rpc/generated/rdg/v1/traverse.ts";
-import type { Queries } from "../../query/port.ts";
+import type { Queries, TakesWhole } from "../../query/port.ts";
 import type { Admission } from "../guards.ts";
 import type { AnswerStream, Calls } from "./calls.ts";
 import { AnswerEncoder, type PendingPart } from "./encode-answer.ts";
@@ -22,6 +22,7 @@ const messagesAhead = 4;
 export function graphService(calls: Calls, options: GraphServiceOptions): Handlers<typeof graphMethods> {
   const { queries, bounds, model } = options;
   const bodies = bounds.otherBodies;
+  const { answerMessageBytes } = options.settings;
   const encoder = new AnswerEncoder(model);
   return {
     Traverse: calls.serverStream(
@@ -32,7 +33,13 @@ export function graphService(calls: Calls, options: GraphServiceOptions): Handle
         const admission = request.waitFor.length > 0 ? bounds.waiters : bounds.queries;
         const turn = new Turn(admission, options.slowReaders);
         try {
-          await traverse(queries.traverseParts(asked, context.query), encoder, stream, turn, options.settings);
+          const whole: TakesWhole = (found, end) => {
+            const message = encoder.whole(found, answerMessageBytes, () => encodedSummary(end()));
+            if (message !== undefined) stream.write(message);
+            return message !== undefined;
+          };
+          const parts = queries.traverseParts(asked, context.query, whole);
+          await traverse(parts, encoder, stream, turn, answerMessageBytes);
         } finally {
           turn.end();
         }
@@ -47,7 +54,7 @@ async function traverse(
   encoder: AnswerEncoder,
   stream: AnswerStream,
   turn: Turn,
-  { answerMessageBytes }: GrpcSettings,
+  answerMessageBytes: number,
 ): Promise<void> {
   const pending: PendingPart[] = [];
   let rows = 0;

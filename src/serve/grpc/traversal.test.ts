@@ -1,14 +1,19 @@
 // Traversals over gRPC are those over HTTP: the same request, asked over loopback both ways, has the same answer, or is refused for the same reason.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { answerOf, messageOf } from "../../../test/grpc/json-forms.ts";
 import { type Loopback, RpcError, openLoopback } from "../../../test/grpc/loopback.ts";
 import { feed, models, nowMs, updatesOf } from "../../../test/query/random-graph.ts";
 import { wideRequestsOf } from "../../../test/query/random-traversal.ts";
-import type { Clock } from "../../core/clock.ts";
+import { type Clock, systemTimers } from "../../core/clock.ts";
 import type { GraphModel } from "../../model/definition.ts";
 import type { ContinueRequest, TraverseAnswer, TraverseRequest } from "../../model/traversal.ts";
 import { createQueries } from "../../query/queries.ts";
+import { openEmbeddedStore } from "../../store/embedded/open.ts";
+import type { Store } from "../../store/port.ts";
 import { referenceStore } from "../../testing/reference-store.ts";
 
 const clock: Clock = { now: () => nowMs, monotonicMs: () => 0 };
@@ -72,11 +77,35 @@ function withoutTokens(asked: Asked): unknown {
   );
 }
 
-test("random requests of random graphs are answered as over HTTP, pages too", async () => {
+interface Opened {
+  readonly store: Store;
+  readonly close: () => Promise<void>;
+}
+
+async function embedded(model: GraphModel): Promise<Opened> {
+  const folder = await mkdtemp(join(tmpdir(), "rdg-grpc-"));
+  const settings = { memoryMaxBytes: 1e9, checkpointDebtMaxBytes: Number.MAX_SAFE_INTEGER };
+  const store = await openEmbeddedStore({ folder, model, clock, timers: systemTimers, settings });
+  const close = async (): Promise<void> => {
+    await store.close();
+    await rm(folder, { recursive: true });
+  };
+  return { store, close };
+}
+
+const reference = async (model: GraphModel): Promise<Opened> => {
+  return { store: referenceStore({ model, clock }), close: async () => undefined };
+};
+
+// The rows of the embedded one are written into answers where they lie.
+test.each([
+  ["reference", reference],
+  ["embedded", embedded],
+])("random requests of random graphs are answered as over HTTP, pages too: %s store", async (_, open) => {
   const seen = { answered: 0, refused: 0, continued: 0 };
   await fc.assert(
     fc.asyncProperty(scenarios, fc.constantFrom(1, 300, 100_000), async ({ model, updates, requests }, bytes) => {
-      const store = referenceStore({ model, clock });
+      const { store, close } = await open(model);
       await feed(store, { model, updates, request: requests[0]! });
       const continuationKey = new Uint8Array(32).fill(3);
       const queries = createQueries({ model, store, clock, waitFor: async () => true, continuationKey });
@@ -97,6 +126,7 @@ test("random requests of random graphs are answered as over HTTP, pages too", as
         }
       } finally {
         await loopback.close();
+        await close();
       }
     }),
     { numRuns: 25, endOnFailure: true },
