@@ -2,8 +2,8 @@
 import { connect, type Socket } from "node:net";
 import type { Query } from "./query-mixes.ts";
 
-/** `status` is 200 when all is well, 0 where the connection ended. */
-export type Answered = (status: number, bytes: number) => void;
+/** `status` is 200 when all is well, 0 where the connection ended; `head` is the answer's head as text, of HTTP. */
+export type Answered = (status: number, bytes: number, head?: string) => void;
 
 /** A request as the bytes that go over a connection. */
 export function httpBytes(query: Query, host: string): Buffer {
@@ -15,6 +15,12 @@ export function httpBytes(query: Query, host: string): Buffer {
   const text = JSON.stringify(query.request);
   const head = `POST /v1/${query.kind} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n`;
   return Buffer.from(`${head}content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
+}
+
+/** Events as the bytes that go over a connection. */
+export function eventBytes(path: string, host: string, body: Uint8Array): Buffer {
+  const head = `POST ${path} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/x-ndjson\r\n`;
+  return Buffer.concat([Buffer.from(`${head}content-length: ${body.length}\r\n\r\n`), body]);
 }
 
 /** Read into by every connection: what it holds is looked at before the next read. */
@@ -29,6 +35,7 @@ export class HttpConnection {
   #status = 0;
   #bytes = 0;
   #left = 0;
+  #head = "";
 
   /** @param address `127.0.0.1:7400` */
   constructor(address: string) {
@@ -58,7 +65,7 @@ export class HttpConnection {
   #take(chunk: Buffer): void {
     if (this.#left === 0) return this.#takeHead(chunk);
     this.#left -= chunk.length;
-    if (this.#left === 0) this.#finish(this.#status, this.#bytes);
+    if (this.#left === 0) this.#finish(this.#status, this.#bytes, this.#head);
   }
 
   #takeHead(chunk: Buffer): void {
@@ -72,12 +79,13 @@ export class HttpConnection {
     this.#status = Number(head.slice(9, 12));
     this.#bytes = end + headEnd.length + Number(length);
     this.#left = this.#bytes - held.length;
-    if (this.#left === 0) this.#finish(this.#status, this.#bytes);
+    this.#head = head;
+    if (this.#left === 0) this.#finish(this.#status, this.#bytes, head);
   }
 
-  #finish(status: number, bytes: number): void {
+  #finish(status: number, bytes: number, head?: string): void {
     const done = this.#done;
     this.#done = undefined;
-    done?.(status, bytes);
+    done?.(status, bytes, head);
   }
 }

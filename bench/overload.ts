@@ -1,14 +1,16 @@
 // Three times the load that RDG can take, by callers that do not give way: memory, the latency of what is accepted and of queries, what the rest is told,
 // how much is still done, and that nothing accepted is lost. `node --conditions=rdg-source bench/overload.ts [--seconds 20] [--times 3]`
 // prints JSON.
+//
+// Who sends more uses more CPU, and what it takes from the server would count as the server's loss. So, where the system has taskset, the last core is
+// the sender's and the probes' and the others are the server's, at the maximum and under overload alike. All events are new.
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
-import { PlaybackGenerator } from "../examples/streaming/generator.ts";
 import { accountId } from "../examples/streaming/playback-event.ts";
-import { bodiesOf, eventsPerBody } from "./bodies.ts";
-import { sendBodies } from "./http-load.ts";
-import { sendAtRate } from "./open-loop.ts";
+import { eventsPerBody } from "./bodies.ts";
+import { type SenderAnswer, startEventSender } from "./event-sender.ts";
 import { percentile } from "./percentile.ts";
 import { usageOf, usedBetween } from "./process-usage.ts";
 import { removeData, startStreamingServer, temporaryData, type StreamingServer } from "./streaming-server.ts";
@@ -22,6 +24,8 @@ const { values } = parseArgs({
     /** Of the server: `"--flags=--gateway-lag 32MB"`. */
     flags: { type: "string", default: "" },
     connections: { type: "string", default: "2000" },
+    /** Sender and server share all cores. */
+    shared: { type: "boolean", default: false },
   },
 });
 const seconds = Number(values.seconds);
@@ -117,47 +121,73 @@ async function observed<T>(
   return { result, eventsPerSecond, figures: { eventsPerSecond, cpuCores, traversalsMs, megabytes, queuesMax } };
 }
 
+/** Which cores the server has, and the commands that keep it and the sender apart. */
+function placement(): { readonly serverCores: number; readonly server: string[]; readonly sender: string[] } {
+  const all = cpus().length;
+  const together = { serverCores: all, server: [], sender: [] };
+  if (values.shared || all < 2) return together;
+  try {
+    // This process, with the probes.
+    execFileSync("taskset", ["-acp", String(all - 1), String(process.pid)], { stdio: "ignore" });
+  } catch {
+    return together;
+  }
+  const [first, last] = [all === 2 ? "0" : `0-${all - 2}`, String(all - 1)];
+  return { serverCores: all - 1, server: ["taskset", "-c", first], sender: ["taskset", "-c", last] };
+}
+
+const cores = placement();
 const data = await temporaryData();
-const server = await startStreamingServer(data, { flags: values.flags.split(" ").filter((flag) => flag !== "") });
+const flags = values.flags.split(" ").filter((flag) => flag !== "");
+const server = await startStreamingServer(data, { flags, prefix: cores.server });
+const sender = startEventSender(cores.sender);
 try {
-  const generator = new PlaybackGenerator({ startMs: Date.now() - 3_600_000 });
-  const bodies = bodiesOf(generator, 2_000_000);
   let accepted = 0;
-  const closedLoop = async (count: number): Promise<void> => {
-    const load = await sendBodies(server.url, path, bodies.slice(0, count), 16);
-    accepted += load.accepted * eventsPerBody;
+  const count = (answer: SenderAnswer): SenderAnswer => {
+    accepted += (answer.statuses[202] ?? 0) * eventsPerBody;
+    return answer;
   };
-  await closedLoop(2_000);
+  const to = { url: server.url.href, path };
+  const closedLoop = async (duration: number): Promise<SenderAnswer> =>
+    count(await sender.run({ kind: "closed", ...to, inFlight: 16, seconds: duration }));
+  /** More than are taken in that time. */
+  const prepare = (duration: number): Promise<void> => sender.prepare(Math.ceil((duration * 250_000) / eventsPerBody));
+  await prepare(5);
+  await closedLoop(5);
   await server.settled();
-  const capacity = await observed(server, () => closedLoop(Math.min(bodies.length, 250 * seconds)));
-  await server.settled();
+  const maximum = async () => {
+    await prepare(seconds);
+    const observation = await observed(server, () => closedLoop(seconds));
+    await server.settled();
+    return observation;
+  };
+  const capacity = await maximum();
   const rate = Number(values.rate ?? Number(values.times) * capacity.eventsPerSecond);
   const requestsPerSecond = rate / eventsPerBody;
-  const overload = await observed(server, () =>
-    sendAtRate({
-      url: server.url,
-      path,
-      bodies,
-      requestsPerSecond,
-      seconds,
-      connectionsMax: Number(values.connections),
-    }),
+  const connectionsMax = Number(values.connections);
+  await prepare(seconds);
+  const overload = await observed(server, async () =>
+    count(await sender.run({ kind: "open", ...to, requestsPerSecond, seconds, connectionsMax })),
   );
-  accepted += (overload.result.statuses[202] ?? 0) * eventsPerBody;
   const settleFromMs = performance.now();
   await server.settled();
   const settleSeconds = Number(((performance.now() - settleFromMs) / 1000).toFixed(1));
-  // Again: the machine may have had other work before.
-  const again = await observed(server, () => closedLoop(Math.min(bodies.length, 250 * seconds)));
-  await server.settled();
+  // Again: the machine may have had other work before, and the graph has grown.
+  const again = await maximum();
   const best = Math.max(capacity.eventsPerSecond, again.eventsPerSecond);
   const { statuses, unsent, acceptedMs, refusedMs, withRetryAfter, connections } = overload.result;
   const figures = {
     machine: { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version },
-    capacity: { before: capacity.figures, after: again.figures },
+    serverCores: cores.serverCores,
+    senderApart: cores.sender.length > 0,
+    capacity: {
+      before: { ...capacity.figures, senderCores: capacity.result.cpuCores },
+      after: { ...again.figures, senderCores: again.result.cpuCores },
+    },
     overload: {
       offeredEventsPerSecond: Math.round(requestsPerSecond * eventsPerBody),
       ...overload.figures,
+      senderCores: overload.result.cpuCores,
       shareOfCapacity: Number((overload.eventsPerSecond / best).toFixed(2)),
       statuses,
       unsent,
@@ -171,6 +201,7 @@ try {
   };
   process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
 } finally {
+  sender.stop();
   await server.stop("SIGKILL");
   await removeData(data);
 }

@@ -45,6 +45,8 @@ export interface StreamingServerOptions {
   readonly nodeFlags?: readonly string[];
   /** Settings as flags of `rdg dev`. */
   readonly flags?: readonly string[];
+  /** A command before the server's own, such as one that has it run on some cores only. */
+  readonly prefix?: readonly string[];
 }
 
 export async function startStreamingServer(
@@ -52,10 +54,11 @@ export async function startStreamingServer(
   options: StreamingServerOptions = {},
 ): Promise<StreamingServer> {
   const startedMs = performance.now();
-  const { nodeFlags = [], flags = [] } = options;
+  const { nodeFlags = [], flags = [], prefix = [] } = options;
   const own = ["--port", "0", "--data", data, "--json", "--log-level", "error"];
-  const args = [...nodeFlags, "--conditions=rdg-source", cli, "dev", graph, ...own, ...flags];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const node = [process.execPath, ...nodeFlags, "--conditions=rdg-source"];
+  const [command, ...args] = [...prefix, ...node, cli, "dev", graph, ...own, ...flags];
+  const child = spawn(command!, args, { stdio: ["ignore", "pipe", "inherit"] });
   const { url, grpc } = JSON.parse(await firstLine(child)) as { url: string; grpc: string };
   const address = new URL(url);
   const status = async (): Promise<StreamingStatus> =>
