@@ -24,6 +24,8 @@ export interface RunningRdg {
   readonly ready: Promise<void>;
   /** Resolves with the cause when RDG cannot go on by itself; `close` it then. */
   readonly failed: Promise<unknown>;
+  /** Reads keys and certificates anew, now, and not only when it looks at them by itself. */
+  reload(): Promise<void>;
   /** Stops accepting, finishes what was accepted, writes a checkpoint. */
   close(): Promise<void>;
 }
@@ -56,7 +58,8 @@ export async function startEmbedded(graph: Graph, settings: EmbeddedSettings, gr
     const addresses = await serving.listen();
     const ready = serving.start();
     ready.catch(fail);
-    return { ...addresses, ready, failed, close };
+    const opened = serving;
+    return { ...addresses, ready, failed, reload: () => opened.reload(), close };
   } catch (error) {
     await close().catch(() => undefined);
     throw error;

@@ -1,4 +1,4 @@
-// Runs what was started until SIGTERM or Ctrl-C, or until it fails by itself.
+// Runs what was started until SIGTERM or Ctrl-C, or until it fails by itself. SIGHUP makes it read keys and certificates anew.
 import type { RunningRdg } from "../compose.ts";
 import { exitCodes, say } from "./output.ts";
 
@@ -19,6 +19,9 @@ export async function runUntilStopped({ start, ready, stopping }: RunningOptions
     () => true,
     () => false,
   );
+  const reload = (): void => void running.reload();
+  // Without a terminal: with one it says that the terminal is gone, which ends the process.
+  if (!process.stdin.isTTY) process.on("SIGHUP", reload);
   if ((await Promise.race([stopped, started])) === true) ready(running);
   const cause = await Promise.race([stopped, running.failed]);
   if (typeof cause === "string") say(`${cause}: ${stopping} (press Ctrl-C again to stop at once)`);

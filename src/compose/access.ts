@@ -18,6 +18,7 @@ import { openAccess } from "../serve/auth/open-access.ts";
 import type { Access } from "../serve/auth/port.ts";
 import { bucketsMax } from "../serve/auth/rate-limits.ts";
 import { Tls } from "../serve/auth/tls.ts";
+import { TrustedProxies } from "../serve/auth/trusted-proxies.ts";
 import { WatchedFiles } from "../serve/auth/watched-files.ts";
 import { isLoopback } from "../serve/guards.ts";
 import type { Logger } from "./logger.ts";
@@ -38,6 +39,8 @@ export interface OpenedAccess {
   readonly audit: AuditLog;
   /** What of it is bounded. */
   queues(): QueueFill[];
+  /** Reads keys, certificates and what else is in files anew, now. */
+  reload(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -45,20 +48,25 @@ export interface OpenedAccess {
 export async function openServerAccess(options: AccessOptions): Promise<OpenedAccess> {
   const { settings, clock, logger } = options;
   checkSettings(settings);
-  const closers: (() => void)[] = [];
+  const opened: Reloadable[] = [];
   const audit = auditLogOf(settings, clock);
   const close = async (): Promise<void> => {
-    for (const each of closers) each();
+    for (const each of opened) each.close();
     await audit.close();
   };
+  const reload = async (): Promise<void> => {
+    await Promise.all(opened.map((each) => each.look()));
+    logger.info("keys and certificates were looked at");
+  };
   try {
-    const tls = await openTls(options, closers);
+    const proxies = proxiesOf(settings);
+    const tls = await openTls(options, opened);
     if (!(await isRequired(settings))) {
-      return { access: openAccess, tls, audit, queues: () => [], close };
+      return { access: openAccess, tls, audit, queues: () => [], reload, close };
     }
-    const keys = await openKeys(options, closers);
-    const tokens = await openTokens(options, closers);
-    const certificates = await openCertificates(options, closers);
+    const keys = await openKeys(options, opened);
+    const tokens = await openTokens(options, opened);
+    const certificates = await openCertificates(options, opened);
     if (keys.size === 0 && tokens === undefined && certificates === undefined) {
       logger.warn("nobody can ask this server yet: make a key with `rdg keys create`; it is taken without a restart");
     }
@@ -67,13 +75,24 @@ export async function openServerAccess(options: AccessOptions): Promise<OpenedAc
       scannedPerSecond: settings["rate.scanned"] || undefined,
     };
     const notice = (error: unknown): void => logger.error(describeError(error));
-    const parts = { keys, tokens, certificates, limits, audit, clock, metrics: options.metrics, notice };
+    const parts = { keys, tokens, certificates, limits, proxies, audit, clock, metrics: options.metrics, notice };
     const access = new CheckedAccess(parts);
-    return { access, tls, audit, queues: () => queuesOf(access, tokens, audit), close };
+    return { access, tls, audit, queues: () => queuesOf(access, tokens, audit), reload, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** What is kept equal to files, or to an issuer. */
+interface Reloadable {
+  look(): Promise<void>;
+  close(): void;
+}
+
+function proxiesOf(settings: EmbeddedSettings): TrustedProxies | undefined {
+  const named = settings["serve.trustProxy"].split(",").flatMap((each) => each.trim() || []);
+  return named.length === 0 ? undefined : new TrustedProxies(named);
 }
 
 /** Also for commands that change keys. */
@@ -127,7 +146,15 @@ async function isRequired(settings: EmbeddedSettings): Promise<boolean> {
 
 function checkSettings(settings: EmbeddedSettings): void {
   const has = (
-    name: "auth.jwks" | "auth.issuer" | "auth.audience" | "tls.cert" | "tls.key" | "tls.clientCa" | "tls.clients",
+    name:
+      | "auth.jwks"
+      | "auth.issuer"
+      | "auth.audience"
+      | "tls.cert"
+      | "tls.key"
+      | "tls.clientCa"
+      | "tls.clients"
+      | "tls.crl",
   ): boolean => settings[name] !== "";
   if (!["auto", "on", "off"].includes(settings["auth.mode"])) throw bad("auth.mode", "is neither auto, on nor off", "");
   if (settings["auth.mode"] === "off" && (has("auth.jwks") || has("tls.clients"))) {
@@ -142,6 +169,7 @@ function checkSettings(settings: EmbeddedSettings): void {
     throw bad("tls.off", "is set although there is a certificate", "Set one.");
   if (has("tls.clientCa") && !has("tls.cert"))
     throw bad("tls.clientCa", "needs tls.cert and tls.key", "Set them, too.");
+  if (has("tls.crl") && !has("tls.clientCa")) throw bad("tls.crl", "needs tls.clientCa", "Name who signs them.");
   if ((has("tls.clients") || settings["tls.requireClientCert"]) && !has("tls.clientCa")) {
     throw bad(
       "tls.clients",
@@ -155,7 +183,7 @@ function bad(setting: string, what: string, hint: string): RdgError {
   return new RdgError("invalid", "bad_setting", `Setting "${setting}" ${what}.`, { place: setting, hint });
 }
 
-async function openTls({ settings, timers, logger }: AccessOptions, closers: (() => void)[]): Promise<Tls | undefined> {
+async function openTls({ settings, timers, logger }: AccessOptions, opened: Reloadable[]): Promise<Tls | undefined> {
   if (settings["tls.cert"] === "") {
     if (settings["tls.off"] && !isLoopback(settings.host)) {
       logger.warn(
@@ -168,24 +196,25 @@ async function openTls({ settings, timers, logger }: AccessOptions, closers: (()
     cert: settings["tls.cert"],
     key: settings["tls.key"],
     clientCa: settings["tls.clientCa"] || undefined,
+    crl: settings["tls.crl"] || undefined,
     requireClientCert: settings["tls.requireClientCert"],
     timers,
     notice: (error) => logger.error(`the certificate in use stays: ${describeError(error)}`),
   });
   await tls.open();
   tls.onChange(() => logger.info("the certificate was read anew"));
-  closers.push(() => tls.close());
+  opened.push(tls);
   return tls;
 }
 
 async function openKeys(
   { settings, model, clock, timers, logger }: AccessOptions,
-  closers: (() => void)[],
+  opened: Reloadable[],
 ): Promise<KeyRing> {
   const notice = (error: unknown): void => logger.error(describeError(error));
   const keys = new KeyRing({ folder: new KeyFolder(settings.data), clock, timers, notice });
   await keys.open();
-  closers.push(() => keys.close());
+  opened.push(keys);
   const named = [...model.nodes, ...model.edges, ...model.events, ...model.sideInputs].map(({ name }) => name);
   for (const { key } of keys.all()) {
     const unknown = key.scopes.filter((scope) => scope.includes(":") && !named.includes(scope.split(":")[1]!));
@@ -197,7 +226,7 @@ async function openKeys(
 
 async function openTokens(
   { settings, clock, timers, logger }: AccessOptions,
-  closers: (() => void)[],
+  opened: Reloadable[],
 ): Promise<TokenVerifier | undefined> {
   if (settings["auth.jwks"] === "") return undefined;
   const jwks = new Jwks({
@@ -210,14 +239,14 @@ async function openTokens(
     },
   });
   await jwks.open();
-  closers.push(() => jwks.close());
+  opened.push(jwks);
   const { "auth.issuer": issuer, "auth.audience": audience, "auth.skew": skewMs } = settings;
   return new TokenVerifier({ jwks, issuer, audience, clock, skewMs });
 }
 
 async function openCertificates(
   { settings, timers, logger }: AccessOptions,
-  closers: (() => void)[],
+  opened: Reloadable[],
 ): Promise<(() => CertificateClients) | undefined> {
   const path = settings["tls.clients"];
   if (path === "") return undefined;
@@ -231,7 +260,7 @@ async function openCertificates(
     notice: (error) => logger.error(`the clients known before stay: ${describeError(error)}`),
   });
   await files.open();
-  closers.push(() => files.close());
+  opened.push(files);
   return () => clients;
 }
 

@@ -54,6 +54,8 @@ export interface Serving {
   listen(): Promise<{ readonly url: string; readonly grpc?: string }>;
   /** Catches up with the log and starts the jobs. */
   start(): Promise<void>;
+  /** Reads keys and certificates anew, now. */
+  reload(): Promise<void>;
   /** Takes no more requests and answers those in flight. */
   closeServer(): Promise<void>;
   /** Applies what is still in the log, writes a checkpoint, closes the store. */
@@ -224,6 +226,7 @@ async function openWith(access: OpenedAccess, metrics: Registry, options: Servin
       await pipeline.control.start();
       phase = "serving";
     },
+    reload: () => access.reload(),
     async closeServer() {
       phase = "closing";
       await Promise.all([server.close(), grpc?.close()]);

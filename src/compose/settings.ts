@@ -103,6 +103,12 @@ export const embeddedSettings = {
     default: "",
     description: "Origins, separated by commas, whose pages may ask this server, such as https://app.example.com.",
   },
+  "serve.trustProxy": {
+    kind: "text",
+    default: "",
+    description:
+      "Addresses and networks, separated by commas, of proxies whose X-Forwarded-For tells where requests come from.",
+  },
   "auth.mode": {
     kind: "text",
     default: "auto",
@@ -138,6 +144,11 @@ export const embeddedSettings = {
     kind: "text",
     default: "",
     description: "File with the certificates, as PEM, of who signs those of clients.",
+  },
+  "tls.crl": {
+    kind: "text",
+    default: "",
+    description: "File with the lists, as PEM, of client certificates that were revoked: one per authority.",
   },
   "tls.requireClientCert": {
     kind: "boolean",

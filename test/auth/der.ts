@@ -10,6 +10,7 @@ const tlv = (tag: number, ...content: readonly Buffer[]): Buffer => {
 const sequence = (...content: readonly Buffer[]): Buffer => tlv(0x30, ...content);
 const text = (value: string): Buffer => tlv(0x0c, Buffer.from(value));
 const integer = (value: number): Buffer => tlv(0x02, Buffer.from([value]));
+const time = (value: string): Buffer => tlv(0x17, Buffer.from(value));
 const octets = (content: Buffer): Buffer => tlv(0x04, content);
 const bits = (content: Buffer): Buffer => tlv(0x03, Buffer.from([0]), content);
 
@@ -45,6 +46,7 @@ export interface CertificateWishes {
 }
 
 export interface Authority extends Issued {
+  readonly serial: number;
   readonly subject: Buffer;
   readonly privateKey: KeyObject;
 }
@@ -67,10 +69,9 @@ export function issue(wishes: CertificateWishes): Authority {
     extension("2.5.29.19", issuer === undefined ? sequence(tlv(0x01, Buffer.from([255]))) : sequence()),
     ...(names.length === 0 ? [] : [extension("2.5.29.17", sequence(...names))]),
   ];
-  const time = (value: string): Buffer => tlv(0x17, Buffer.from(value));
   const signed = sequence(
     tlv(0xa0, integer(2)),
-    integer(serial++),
+    integer(serial),
     ecdsaWithSha256,
     issuer?.subject ?? subject,
     sequence(time("200101000000Z"), time(wishes.expired === true ? "210101000000Z" : "490101000000Z")),
@@ -80,8 +81,25 @@ export function issue(wishes: CertificateWishes): Authority {
   );
   const signature = sign("sha256", signed, issuer?.privateKey ?? privateKey);
   const der = sequence(signed, ecdsaWithSha256, bits(signature));
+  const key = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  return { cert: pem("CERTIFICATE", der), key, subject, privateKey, serial: serial++ };
+}
+
+/** The list of certificates that an authority has taken back. */
+export function revocationList(authority: Authority, revoked: readonly Authority[]): string {
+  const entries = revoked.map((each) => sequence(integer(each.serial), time("250101000000Z")));
+  const signed = sequence(
+    ecdsaWithSha256,
+    authority.subject,
+    time("250101000000Z"),
+    time("490101000000Z"),
+    ...(entries.length === 0 ? [] : [sequence(...entries)]),
+  );
+  return pem("X509 CRL", sequence(signed, ecdsaWithSha256, bits(sign("sha256", signed, authority.privateKey))));
+}
+
+function pem(label: string, der: Buffer): string {
   // No empty line, also where the last one is full: OpenSSL takes none.
   const lines = der.toString("base64").replaceAll(/.{64}(?=.)/g, "$&\n");
-  const cert = `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
-  return { cert, key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(), subject, privateKey };
+  return `-----BEGIN ${label}-----\n${lines}\n-----END ${label}-----\n`;
 }

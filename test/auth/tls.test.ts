@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { systemTimers } from "../../src/core/clock.ts";
 import { CertificateClients, alternativeNames } from "../../src/serve/auth/certificates.ts";
 import { Tls, type TlsOptions } from "../../src/serve/auth/tls.ts";
-import { type Authority, issue } from "./der.ts";
+import { type Authority, issue, revocationList } from "./der.ts";
 import { type Serving, type ServingWishes, openServing } from "./serving.ts";
 
 let folder: string;
@@ -181,6 +181,28 @@ describe("client certificates", () => {
       ["expired", credentials({ commonName: "x", dns: ["ingest.example.com"], issuer: ca, expired: true })],
     ];
     for (const [what, options] of unknown) expect([what, await get("/v1/definition", options)]).toEqual([what, 401]);
+  });
+
+  test("count no more once their authority has taken them back, also for who asks before the list is there", async () => {
+    const holder = issue({ commonName: "ops", organisation: "Example", issuer: ca });
+    const other = issue({ commonName: "ops", organisation: "Example", issuer: ca });
+    const crl = join(folder, "crl.pem");
+    await writeFile(crl, revocationList(ca, []));
+    const notices: unknown[] = [];
+    const notice = (error: unknown): number => notices.push(error);
+    const tls = await openTls({ clientCa: join(folder, "ca.pem"), crl, notice });
+    const { port } = await serve(tls, { certificates });
+    const status = async ({ cert, key }: Authority): Promise<number> =>
+      (await ask(port, { cert, key }, "/v1/status")).status;
+    expect([await status(holder), await status(other)]).toEqual([200, 200]);
+    // Of two authorities, in one file.
+    await writeFile(crl, revocationList(strangeCa, []) + revocationList(ca, [holder]));
+    await tls.look();
+    expect([await status(holder), await status(other)]).toEqual([401, 200]);
+    await writeFile(crl, ca.cert);
+    await tls.look();
+    expect(notices).toMatchObject([{ code: "bad_tls", place: crl }]);
+    expect([await status(holder), await status(other)]).toEqual([401, 200]);
   });
 
   test("do not stand in for a key that is sent and wrong", async () => {

@@ -24,6 +24,8 @@ interface ClusterProcess {
   readonly grpc?: string;
   /** Resolves when the process does what its roles say; `/readyz` says so then. */
   readonly ready: Promise<void>;
+  /** Reads keys and certificates anew, now. */
+  reload(): Promise<void>;
   /** Says that it goes, answers what was asked, publishes what is open, hands over its jobs, writes a checkpoint. */
   close(): Promise<void>;
 }
@@ -36,7 +38,7 @@ async function openClusterProcess(options: ProcessOptions): Promise<ClusterProce
   const opened = new AsyncDisposableStack();
   try {
     const parts = await openParts(options, opened);
-    const { server, say } = await openServer(parts, options, opened);
+    const { server, say, reload } = await openServer(parts, options, opened);
     const addresses = await server.listen();
     const ready = Promise.all([parts.replica?.start(), parts.jobs?.start()]).then(() => say("serving"));
     ready.catch(options.onFailure);
@@ -44,6 +46,7 @@ async function openClusterProcess(options: ProcessOptions): Promise<ClusterProce
     return {
       ...addresses,
       ready,
+      reload,
       close: () => (closing ??= close()),
     };
     async function close(): Promise<void> {
@@ -63,5 +66,5 @@ async function openServer(parts: ProcessParts, options: ProcessOptions, opened: 
   opened.defer(() => access.close());
   const { server, say, close } = await openProcessServer({ ...options, parts, access, metrics });
   opened.defer(close);
-  return { server, say };
+  return { server, say, reload: () => access.reload() };
 }

@@ -17,6 +17,7 @@ import {
   meets,
 } from "./port.ts";
 import { RateLimiter } from "./rate-limits.ts";
+import type { TrustedProxies } from "./trusted-proxies.ts";
 
 /** Refusals that are written to the audit log: whoever is refused must not be able to push out what others did. */
 const deniedPerSecond = 10;
@@ -28,6 +29,8 @@ export interface CheckedAccessOptions {
   /** Of the file as it is now. */
   readonly certificates?: (() => CertificateClients) | undefined;
   readonly limits: RateLimits;
+  /** Missing: none; requests come from the peer of their connection. */
+  readonly proxies?: TrustedProxies | undefined;
   readonly audit: AuditLog;
   readonly clock: Clock;
   readonly metrics?: Registry | undefined;
@@ -125,7 +128,7 @@ export class CheckedAccess implements Access {
     this.#outcomes?.inc({ by: principal.kind, outcome: "entered" });
     if (need.scope !== "admin") return principal;
     const { name, target, requestId } = operation;
-    const { address } = credentials;
+    const address = this.#addressOf(credentials);
     const begun = { event: "admin.begun", who: principal, address, operation: name, target, requestId } as const;
     return this.#options.audit.record(entryOf(begun)).then(() => principal);
   }
@@ -133,7 +136,7 @@ export class CheckedAccess implements Access {
   #refused(
     error: unknown,
     who: Principal | undefined,
-    { address }: Credentials,
+    credentials: Credentials,
     need: Need,
     { name, target, requestId }: Operation,
   ): unknown {
@@ -146,7 +149,7 @@ export class CheckedAccess implements Access {
       void this.#record({
         event: "admin.denied",
         who,
-        address,
+        address: this.#addressOf(credentials),
         operation: name,
         target,
         requestId,
@@ -155,6 +158,11 @@ export class CheckedAccess implements Access {
       });
     }
     return error;
+  }
+
+  #addressOf({ address, forwardedFor = [] }: Credentials): string | undefined {
+    const { proxies } = this.#options;
+    return proxies === undefined ? address : proxies.clientOf(address, forwardedFor);
   }
 
   #mayRecordDenied(): boolean {

@@ -95,11 +95,14 @@ function guard(app: FastifyInstance, access: Access): void {
 
 function credentialsOf({ raw: { rawHeaders, socket } }: FastifyRequest): Credentials {
   const authorization: string[] = [];
+  let forwardedFor: string[] | undefined;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!;
     if (name.length === 13 && name.toLowerCase() === "authorization") authorization.push(rawHeaders[i + 1]!);
+    if (name.length === 15 && name.toLowerCase() === "x-forwarded-for") (forwardedFor ??= []).push(rawHeaders[i + 1]!);
   }
-  return { authorization, certificate: certificateOf(socket), address: socket.remoteAddress };
+  const address = socket.remoteAddress;
+  return { authorization, certificate: certificateOf(socket), address, ...(forwardedFor && { forwardedFor }) };
 }
 
 /** Only one that the configured authority has signed. */

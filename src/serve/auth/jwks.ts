@@ -58,6 +58,12 @@ export class Jwks {
     this.#again();
   }
 
+  /** Looks at the issuer's keys now. Never rejects. */
+  async look(): Promise<void> {
+    await this.#looking;
+    await this.#look();
+  }
+
   close(): void {
     this.#closed = true;
     this.#cancel();

@@ -47,6 +47,12 @@ export class KeyRing {
     this.#again();
   }
 
+  /** Looks at the folder now, not only every second. */
+  async look(): Promise<void> {
+    await this.#look;
+    await this.#refresh();
+  }
+
   close(): void {
     this.#closed = true;
     this.#cancel();

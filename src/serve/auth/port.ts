@@ -15,6 +15,8 @@ export interface Credentials {
   readonly certificate?: ClientCertificate | undefined;
   /** Address of the peer, for the audit log. */
   readonly address?: string | undefined;
+  /** Every value of the header or metadata entry `x-forwarded-for`, in order: what proxies say, and anybody else. */
+  readonly forwardedFor?: readonly string[];
 }
 
 export interface ClientCertificate {

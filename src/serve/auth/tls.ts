@@ -14,6 +14,8 @@ export interface TlsMaterial {
   readonly key: Buffer;
   /** Who signs the certificates of clients; without it none is asked for. */
   readonly clientCa?: Buffer | undefined;
+  /** Certificates of clients that their authority has taken back: a list per authority. */
+  readonly crls?: readonly string[] | undefined;
 }
 
 export interface TlsOptions {
@@ -21,6 +23,7 @@ export interface TlsOptions {
   readonly cert: string;
   readonly key: string;
   readonly clientCa?: string | undefined;
+  readonly crl?: string | undefined;
   /** Whether connections without a client certificate are refused. */
   readonly requireClientCert: boolean;
   readonly timers: Timers;
@@ -36,10 +39,10 @@ export class Tls {
   #material: TlsMaterial | undefined;
 
   constructor(options: TlsOptions) {
-    const { cert, key, clientCa, timers, notice } = options;
+    const { cert, key, clientCa, crl, timers, notice } = options;
     this.#options = options;
     this.requireClientCert = options.requireClientCert;
-    const paths = [cert, key, ...(clientCa === undefined ? [] : [clientCa])];
+    const paths = [cert, key, clientCa, crl].filter((path) => path !== undefined);
     this.#files = new WatchedFiles({ paths, timers, notice, load: () => this.#load() });
   }
 
@@ -79,11 +82,12 @@ export class Tls {
   }
 
   async #load(): Promise<void> {
-    const { cert, key, clientCa } = this.#options;
+    const { cert, key, clientCa, crl } = this.#options;
     const material: TlsMaterial = {
       cert: await read(cert, "tls.cert"),
       key: await read(key, "tls.key"),
       ...(clientCa === undefined ? {} : { clientCa: await read(clientCa, "tls.clientCa") }),
+      ...(crl === undefined ? {} : { crls: listsIn(await read(crl, "tls.crl")) }),
     };
     check(material, this.#options);
     const isFirst = this.#material === undefined;
@@ -92,8 +96,13 @@ export class Tls {
   }
 }
 
-function contextOf({ cert, key, clientCa }: TlsMaterial): SecureContextOptions {
-  return { cert, key, ...(clientCa === undefined ? {} : { ca: clientCa }) };
+function contextOf({ cert, key, clientCa, crls }: TlsMaterial): SecureContextOptions {
+  return { cert, key, ...(clientCa && { ca: clientCa }), ...(crls && { crl: [...crls] }) };
+}
+
+/** OpenSSL takes one list at a time. */
+function listsIn(pem: Buffer): string[] {
+  return pem.toString("latin1").match(/-----BEGIN X509 CRL-----[\s\S]+?-----END X509 CRL-----\n?/g) ?? [];
 }
 
 async function read(path: string, setting: string): Promise<Buffer> {
@@ -109,10 +118,17 @@ async function read(path: string, setting: string): Promise<Buffer> {
 }
 
 /** The errors of OpenSSL name no file, and nothing of the key. */
-function check({ cert, key, clientCa }: TlsMaterial, options: TlsOptions): void {
+function check({ cert, key, clientCa, crls }: TlsMaterial, options: TlsOptions): void {
   tried(() => new X509Certificate(cert), "tls.cert", options.cert, "is no certificate in PEM");
   if (clientCa !== undefined) {
     tried(() => new X509Certificate(clientCa), "tls.clientCa", options.clientCa!, "is no certificate in PEM");
+  }
+  if (crls !== undefined) {
+    const lists = (): void => {
+      if (crls.length === 0) throw new Error("There is no list in it.");
+      createSecureContext({ crl: [...crls] });
+    };
+    tried(lists, "tls.crl", options.crl!, "is no list of revoked certificates (X509 CRL) in PEM");
   }
   tried(() => createSecureContext({ key }), "tls.key", options.key, "is no private key in PEM without a passphrase");
   tried(() => createSecureContext({ cert, key }), "tls.key", options.key, "is not the key of the certificate");

@@ -68,6 +68,7 @@ export class Guard {
       authorization: metadata.get("authorization").map(String),
       certificate: this.#certificateOf(peer),
       address: peer.slice(0, peer.lastIndexOf(":")),
+      forwardedFor: metadata.get("x-forwarded-for").map(String),
     };
   }
 
