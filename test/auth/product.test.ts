@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { count, defineGraph, edge, event, job, node, t } from "rdg";
+import { connect } from "rdg/client/grpc";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type EmbeddedSettings, type RunningRdg, embeddedSettings, startEmbedded } from "../../src/compose.ts";
 import { systemClock } from "../../src/core/clock.ts";
@@ -12,6 +13,7 @@ import { readAudit } from "../../src/serve/auth/audit-log.ts";
 import { KeyFolder } from "../../src/serve/auth/key-folder.ts";
 import { runCli } from "../cli/run-cli.ts";
 import { ServerProcess } from "../crash/server-process.ts";
+import { type Collector, startCollector } from "./collector.ts";
 import { type SigningKey, jwksOf, newKey, tokenOf } from "./issuer.ts";
 
 const view = event("view", {
@@ -233,17 +235,20 @@ describe("the command line", () => {
   let server: ServerProcess;
   let folder: string;
   let serverData: string;
+  let collector: Collector;
   beforeAll(async () => {
+    collector = await startCollector();
     folder = await mkdtemp(join(tmpdir(), "rdg-secrets-"));
     serverData = join(folder, "data");
     server = new ServerProcess(serverData, graphFile);
   });
   afterAll(async () => {
     await server.kill();
+    await collector.close();
     await rm(folder, { recursive: true, force: true });
   });
 
-  test("makes, uses and revokes keys; neither key nor token is told by a log, an answer, metrics, status, settings or a file", async () => {
+  test("makes, uses and revokes keys; neither key nor token is told by a log, a span, an answer, metrics, status, settings or a file", async () => {
     const keys = (...args: string[]) => runCli(["keys", ...args, "--data", serverData]);
     const made = await keys("create", "everything", "--scope", "admin", "--expires", "1d", "--json");
     expect(made.code).toBe(0);
@@ -252,7 +257,7 @@ describe("the command line", () => {
       await keys("create", "limited", "--scope", "observe", "read:nothing", "--requests", "1")
     ).out.trim();
     expect((await keys("list")).out).toContain(`${id}  everything  admin  made `);
-    await server.start(["--log-level", "debug"]);
+    await server.start(["--log-level", "debug", "--otel-endpoint", collector.url]);
     const url = server.url!;
     const told: string[] = [];
     const rdg = async (args: string[], env: Record<string, string> = {}): Promise<number | null> => {
@@ -284,6 +289,13 @@ describe("the command line", () => {
     expect(await ask("/v1/status", { authorization: `Bearer ${limited}` })).toBe(200);
     expect(await ask("/v1/status", { authorization: `Bearer ${limited}` })).toBe(200);
     expect(await ask("/v1/status", { authorization: `Bearer ${limited}` })).toBe(429);
+    // Nor where it does not belong.
+    expect(await ask(`/v1/status?key=${key}`, { authorization, tracestate: "a=b" })).toBe(200);
+    const { grpc } = (await (await fetch(`${url}/v1/status`, { headers: { authorization } })).json()) as {
+      grpc: string;
+    };
+    await using client = connect(`grpc://${grpc}`, { token: key });
+    await client.nodes(user, ["nobody"]).catch((error: unknown) => told.push(String(error)));
     expect((await keys("revoke", id)).code).toBe(0);
     await expect.poll(() => ask("/v1/status", { authorization }), { timeout: 10_000 }).toBe(401);
     const audit = await runCli(["audit", "--data", serverData]);
@@ -295,6 +307,10 @@ describe("the command line", () => {
     const { messages } = await server.ended;
     expect(messages).toContain('"scopes":["read:nothing"]');
     told.push(messages);
+    const spans = collector.received.join("\n");
+    expect(spans).toContain("/v1/status");
+    expect(spans).toContain("rdg.v1.GraphService/GetNodes");
+    told.push(spans);
     for (const file of await readdir(serverData, { recursive: true, withFileTypes: true })) {
       if (file.isFile()) told.push(await readFile(join(file.parentPath, file.name), "latin1"));
     }
