@@ -1,78 +1,84 @@
-// The store on a real Cassandra keeps the store's contract.
-import { Client } from "cassandra-driver";
+// The store on a real Cassandra keeps the store's contract, and makes and extends its tables from the definition.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Clock, systemClock, systemTimers } from "../../src/core/clock.ts";
-import type { GraphModel } from "../../src/model/definition.ts";
-import { type CassandraStoreOptions, cassandraStore, cassandraTableChanges } from "../../src/store/cassandra/store.ts";
-import { conformanceGraph } from "../../src/store/conformance-graph.ts";
+import { systemClock } from "../../src/core/clock.ts";
+import type { GraphModel, PropertyModel } from "../../src/model/definition.ts";
+import { cassandraStore, cassandraTableChanges } from "../../src/store/cassandra/store.ts";
+import {
+  baseMs,
+  conformanceGraph,
+  frameOf,
+  shownBy,
+  TestClock,
+  upsertNode,
+} from "../../src/store/conformance-graph.ts";
 import { storeConformance } from "../../src/store/conformance.ts";
+import { optionsOf, testKeyspace, type TestKeyspace } from "./cassandra-keyspace.ts";
 import type { CassandraAddress } from "./servers.ts";
 import { sharedCassandra, uniqueName } from "./shared.ts";
 
-const keyspace = uniqueName("conformance");
 let address: CassandraAddress;
-let admin: Client;
+let keyspace: TestKeyspace;
 
 beforeAll(async () => {
   address = await sharedCassandra();
-  const { contactPoint, port, localDataCenter } = address;
-  admin = new Client({ contactPoints: [contactPoint], protocolOptions: { port }, localDataCenter });
-  await admin.connect();
+  keyspace = await testKeyspace(address, uniqueName("conformance"));
 });
-afterAll(() => admin?.shutdown());
+afterAll(() => keyspace?.close());
 
 storeConformance(
   "cassandra",
   async (model, clock) => {
-    await empty(admin, keyspace);
-    return await cassandraStore(optionsOf(address, keyspace, model, clock));
+    await keyspace.empty();
+    return await cassandraStore(keyspace.optionsOf(model, clock));
   },
   { runs: 10 },
 );
 
 describe("tables", () => {
-  test("what is missing is named, made when wanted, and then there", async () => {
+  const person = (...properties: readonly PropertyModel[]): GraphModel => ({
+    ...conformanceGraph,
+    nodes: [{ name: "person", properties }],
+    edges: [],
+  });
+  const name: PropertyModel = { name: "name", type: { kind: "string" }, merge: "last" };
+  const visits: PropertyModel = { name: "visits", type: { kind: "int64" }, merge: "sum" };
+
+  test("what is missing is named, made when wanted, and then there; what was written stays", async () => {
     const own = uniqueName("tables");
-    const graph: GraphModel = { ...conformanceGraph, nodes: conformanceGraph.nodes.slice(0, 2), edges: [] };
-    const options = optionsOf(address, own, graph, systemClock);
-    const { tables: _, ...expecting } = options;
-    await expect(cassandraStore(expecting)).rejects.toMatchObject({ code: "tables_missing" });
-    const changes = await cassandraTableChanges(options);
+    const clock = new TestClock();
+    const first = optionsOf(address, own, person(name), clock);
+    await expect(cassandraStore({ ...first, tables: "expect" })).rejects.toMatchObject({ code: "tables_missing" });
+    const changes = await cassandraTableChanges(first);
     expect(changes.map(({ what }) => what)).toContain(`keyspace ${own}`);
     expect(changes.map(({ what }) => what)).toContain("table n_person");
-    await (await cassandraStore(options)).close();
-    expect(await cassandraTableChanges(options)).toEqual([]);
-    await (await cassandraStore(expecting)).close();
+    const before = await cassandraStore(first);
+    await before.apply(frameOf(0, [upsertNode("person", "a", baseMs, { name: "A" })], { model: person(name) }));
+    await before.close();
+    expect(await cassandraTableChanges(first)).toEqual([]);
+
+    const wider = person(visits, name);
+    const second = optionsOf(address, own, wider, clock);
+    expect((await cassandraTableChanges(second)).map(({ what }) => what)).toContain("columns p_visits of n_person");
+    const after = await cassandraStore(second);
+    try {
+      await after.apply(frameOf(1, [upsertNode("person", "a", baseMs, { visits: 2 })], { model: wider }));
+      const [shown] = [...(await shownBy(after, wider)).values()];
+      expect(shown?.properties).toEqual({ name: "A", visits: 2 });
+    } finally {
+      await after.close();
+    }
+  });
+
+  test("a column is not given another meaning", async () => {
+    const own = uniqueName("meanings");
+    await (await cassandraStore(optionsOf(address, own, person(name), systemClock))).close();
+    const other = optionsOf(address, own, person({ ...name, merge: "max" }), systemClock);
+    await expect(cassandraStore(other)).rejects.toMatchObject({ code: "column_in_use", place: "n_person.p_name" });
+  });
+
+  test("a keyspace is made only when its replicas are named", async () => {
+    const { connection, ...rest } = optionsOf(address, uniqueName("missing"), person(name), systemClock);
+    const { replication: _, ...unnamed } = connection;
+    await expect(cassandraStore({ ...rest, connection: unnamed })).rejects.toMatchObject({ code: "keyspace_missing" });
   });
 });
-
-function optionsOf(
-  address: CassandraAddress,
-  keyspace: string,
-  model: GraphModel,
-  clock: Clock,
-): CassandraStoreOptions {
-  const { contactPoint, port, localDataCenter } = address;
-  const replication = { [localDataCenter]: 1 };
-  const connection = { contactPoints: [contactPoint], port, localDataCenter, keyspace, replication };
-  return { model, connection, clock, timers: systemTimers, tables: "make" };
-}
-
-/** Empties the tables of a keyspace that hold something: making tables anew takes seconds. */
-async function empty(client: Client, keyspace: string): Promise<void> {
-  const tables = await client.execute(
-    "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?",
-    [keyspace],
-    {
-      prepare: true,
-    },
-  );
-  await Promise.all(
-    tables.rows.map(async (row) => {
-      const table = row.get("table_name") as string;
-      if (table === "rdg_meanings") return;
-      const { rows } = await client.execute(`SELECT * FROM "${keyspace}"."${table}" LIMIT 1`);
-      if (rows.length > 0) await client.execute(`TRUNCATE "${keyspace}"."${table}"`);
-    }),
-  );
-}
