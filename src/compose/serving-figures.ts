@@ -13,7 +13,7 @@ export function servingFigures(
   store: ReturnType<ServedStore["figures"]>,
   enrichments: EnricherFigures,
 ): ServingFigures {
-  const { cache } = store;
+  const { cache, shared } = store;
   const limits = [...store.limits, ...enrichments.limits];
   const enriched = enrichments.caches.map((each) => ({ ...each, of: `enrichment ${each.name}`, invalidations: 0 }));
   return {
@@ -24,12 +24,30 @@ export function servingFigures(
             { of: "adjacency", ...cache.adjacency },
           ]
         : []),
+      ...(shared
+        ? [
+            { of: "tier nodes", ...shared.nodes },
+            { of: "tier adjacency", ...shared.adjacency },
+          ]
+        : []),
       ...enriched,
     ],
+    ...(shared && { tier: shared }),
     losses: [...(cache ? [{ of: "store", ...cache }] : []), ...enriched],
     limits: limits.map(({ name: of, refused, lowered }) => ({ of, refused, lowered })),
     queues: [
       ...(cache ? [{ queue: "serve_cache", unit: "bytes", fill: cache.bytes, max: cache.bytesMax } as const] : []),
+      ...(shared
+        ? [
+            { queue: "cache_tier_reads", unit: "elements", fill: shared.keys.underWay, max: shared.keys.max } as const,
+            {
+              queue: "cache_tier_puts",
+              unit: "bytes",
+              fill: shared.putBytes.underWay,
+              max: shared.putBytes.max,
+            } as const,
+          ]
+        : []),
       ...enriched.map(({ name: of, weight, weightMax }): QueueFill => {
         return { queue: "enrichment_cache", of, unit: "elements", fill: weight, max: weightMax };
       }),

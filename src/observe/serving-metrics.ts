@@ -1,5 +1,5 @@
 // Metrics of what stands before stores and functions of the definition: caches and adaptive limits. How full they are is told with all other bounds.
-import { Counter, type Registry } from "prom-client";
+import { Counter, Gauge, type Registry } from "prom-client";
 
 /** Counts grow from when the process started. */
 export interface ServingMeasures {
@@ -8,6 +8,26 @@ export interface ServingMeasures {
   /** What left a cache: for room, or void because an update changed it. */
   readonly losses: readonly { readonly of: string; readonly evictions: number; readonly invalidations: number }[];
   readonly limits: readonly { readonly of: string; readonly refused: number; readonly lowered: number }[];
+  /** The cache server that processes share, where there is one. */
+  readonly tier?: TierMeasures;
+}
+
+export interface TierMeasures {
+  /** Its address. */
+  readonly server: string;
+  readonly connected: boolean;
+  readonly calls: {
+    readonly answered: number;
+    readonly late: number;
+    readonly failed: number;
+    readonly skipped: number;
+  };
+  readonly puts: { readonly stored: number; readonly failed: number; readonly skipped: number };
+  readonly givenUp: number;
+  readonly waitedMs: number;
+  readonly outdated: number;
+  readonly unreadable: number;
+  readonly oversize: number;
 }
 
 export function registerServingMetrics(registry: Registry, measure: () => ServingMeasures): void {
@@ -46,6 +66,41 @@ export function registerServingMetrics(registry: Registry, measure: () => Servin
         [of, "evicted", evictions],
         [of, "void", invalidations],
       ]),
+  );
+  const isConnected: Gauge = new Gauge({
+    name: "rdg_cache_tier_connected",
+    help: "Whether the cache server that processes share is in use; no series where there is none.",
+    labelNames: ["server"],
+    registers: [registry],
+    collect() {
+      isConnected.reset();
+      const { tier } = measure();
+      if (tier !== undefined) isConnected.set({ server: tier.server }, Number(tier.connected));
+    },
+  });
+  counter("cache_tier_calls_total", "What became of calls to the cache server.", ["outcome"], ({ tier }) =>
+    Object.entries(tier?.calls ?? {}),
+  );
+  counter("cache_tier_wait_seconds_total", "Time that reads waited for the cache server.", [], ({ tier }) =>
+    tier === undefined ? [] : [[tier.waitedMs / 1_000]],
+  );
+  counter(
+    "cache_tier_puts_total",
+    "What became of elements that were read of the store: stored, failed, skipped, oversize.",
+    ["outcome"],
+    ({ tier }) => (tier === undefined ? [] : Object.entries({ ...tier.puts, oversize: tier.oversize })),
+  );
+  counter(
+    "cache_tier_unused_total",
+    "Elements that the cache server had and that were not used: they had not seen enough, or were none.",
+    ["cause"],
+    ({ tier }) => (tier === undefined ? [] : Object.entries({ outdated: tier.outdated, unreadable: tier.unreadable })),
+  );
+  counter(
+    "cache_tier_given_up_total",
+    "How often the cache server was left for being late or failing.",
+    [],
+    ({ tier }) => (tier === undefined ? [] : [[tier.givenUp]]),
   );
   counter("limited_calls_refused_total", "Calls that an adaptive limit refused.", ["of"], ({ limits }) =>
     limits.map(({ of, refused }) => [of, refused]),

@@ -14,6 +14,7 @@ import {
 } from "../../scripts/cluster/cassandra.ts";
 import { kafkaProgram, type KafkaPorts } from "../../scripts/cluster/kafka.ts";
 import { freePorts, loopback } from "../../scripts/cluster/ports.ts";
+import { redisProgram, type RedisOptions } from "../../scripts/cluster/redis.ts";
 import { serveRegistry } from "../../scripts/cluster/registry.ts";
 import {
   guard,
@@ -52,11 +53,17 @@ export interface OwnServer {
   restart(): Promise<void>;
 }
 
+export interface RedisAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 export type KafkaServer = KafkaAddress & OwnServer;
 export interface CassandraServer extends CassandraAddress, OwnServer {
   /** `nodetool("flush")`, `nodetool("compact", keyspace)`: what it says. */
   nodetool(...args: readonly string[]): Promise<string>;
 }
+export type RedisServer = RedisAddress & OwnServer;
 export type ApicurioServer = RegistryAddress & OwnServer;
 export type RegistryServer = RegistryAddress & Pick<OwnServer, "stop">;
 
@@ -92,6 +99,15 @@ export async function startApicurio(): Promise<ApicurioServer> {
     return { ports: port, program: await apicurioProgram(folder, port, tell) };
   });
   return { url: apicurioUrl(ports), ...server };
+}
+
+/** Valkey or Redis, whichever is installed; it forgets everything when it is killed. */
+export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
+  const { ports: port, server } = await startOwn("redis", async (folder) => {
+    const [port] = (await freePorts(1)) as [number];
+    return { ports: port, program: redisProgram(folder, port, options) };
+  });
+  return { host: loopback, port, ...server };
 }
 
 /** RDG's own registry, empty, in this process: within milliseconds. */

@@ -120,20 +120,21 @@ export class HeldElements {
     if (this.#leases.get(key) === lease) this.#leases.delete(key);
   }
 
-  putNode(key: string, lease: Lease, node: Omit<HeldNode, "readMs">): void {
+  /** @param readMs earlier than the lease, where it was read by somebody else */
+  putNode(key: string, lease: Lease, node: Omit<HeldNode, "readMs">, readMs = lease.readMs): void {
     if (!this.#redeem(key, lease)) return;
     let bytes = entryBytes + key.length;
     for (const value of node.properties.values()) bytes += valueBytes + weigh([value], 0, 1);
-    this.#entries.set(key, { ...node, readMs: lease.readMs }, bytes);
+    this.#entries.set(key, { ...node, readMs }, bytes);
   }
 
-  putHead(key: string, lease: Lease, head: Omit<HeldHead, "readMs" | "generation">): void {
+  putHead(key: string, lease: Lease, head: Omit<HeldHead, "readMs" | "generation">, readMs = lease.readMs): void {
     if (!this.#redeem(key, lease)) return;
     let bytes = entryBytes + key.length;
     for (const id of head.neighbours) bytes += edgeBytes + id.length;
     for (const column of head.properties.values())
       bytes += weigh(column, 0, column.length) + valueBytes * column.length;
-    this.#entries.set(key, { ...head, readMs: lease.readMs, generation: lease.generation }, bytes);
+    this.#entries.set(key, { ...head, readMs, generation: lease.generation }, bytes);
   }
 
   #redeem(key: string, lease: Lease): boolean {

@@ -1,7 +1,7 @@
 // Adjacency heads: answering a read of the newest edges from one that is held, and gathering one from what the store streams.
 import type { PropertyValue } from "../../model/filter.ts";
 import type { AdjacencyBatch, AdjacencyCursor, AdjacencyRequest } from "../../store/port.ts";
-import type { HeldHead } from "./elements.ts";
+import type { SharedHead } from "./entry-codec.ts";
 
 /** Longer lists are held up to here. */
 const headEdgesMax = 1_000;
@@ -24,7 +24,7 @@ export function readsHead({ order, where, records }: AdjacencyRequest): boolean 
  * The answer, or undefined where the head does not reach far enough to know it. It says `limit` where exactly as many edges as asked for are held and the
  * store might know that there are no more; otherwise it says what the store would. `sinceMs` is the later one of the request's and of the edges' expiry.
  */
-export function answerOf(head: HeldHead, request: AdjacencyRequest, sinceMs: number): HeadAnswer | undefined {
+export function answerOf(head: SharedHead, request: AdjacencyRequest, sinceMs: number): HeadAnswer | undefined {
   const { limit, scanMax, untilMs = Infinity } = request;
   const { lastSeenMs, neighbours } = head;
   if (request.select.some((property) => !head.properties.has(property))) return undefined;
@@ -45,7 +45,7 @@ export function answerOf(head: HeldHead, request: AdjacencyRequest, sinceMs: num
 
 /** The batches that tell the answer; `referenceOf` gives the reader's reference of a neighbour. */
 export function* batchesOf(
-  head: HeldHead,
+  head: SharedHead,
   { from, to, end, cursor }: HeadAnswer,
   record: number,
   select: readonly number[],
@@ -94,7 +94,7 @@ export class HeadGathering {
     }
   }
 
-  finish(end: "limit" | "scan" | "complete", sinceMs: number): Omit<HeldHead, "readMs" | "generation"> {
+  finish(end: "limit" | "scan" | "complete", sinceMs: number): SharedHead {
     const whole = this.#neighbours.length <= headEdgesMax;
     const kept = <T>(column: T[]): T[] => (whole ? column : column.slice(0, headEdgesMax));
     return {

@@ -6,30 +6,53 @@ import type { PropertyValue } from "../../model/filter.ts";
 import type {
   AdjacencyBatch,
   AdjacencyRequest,
-  CacheUse,
   Degree,
   DegreesRequest,
+  Direction,
   EdgeRequest,
   EdgeRow,
   NodeRows,
   NodesRequest,
   StoreReader,
 } from "../../store/port.ts";
-import { type HeldElements, type HeldHead, type HeldNode, type Lease, headKey, nodeKey } from "./elements.ts";
-import { type HeadAnswer, HeadGathering, answerOf, batchesOf, readsHead } from "./heads.ts";
+import { type HeldElements, type HeldNode, type Lease, headKey, nodeKey } from "./elements.ts";
+import type { SharedHead, SharedNode } from "./entry-codec.ts";
+import { type HeadAnswer, answerOf, batchesOf, readsHead } from "./heads.ts";
+import { Misses } from "./misses.ts";
 import { References } from "./references.ts";
+import type { SharedReads } from "./shared-reads.ts";
+
+/** An id that no update has ever mentioned. */
+const unmentioned: SharedNode = {
+  mentioned: false,
+  visible: false,
+  firstSeenMs: 0,
+  lastSeenMs: 0,
+  properties: new Map(),
+};
+
+export interface CachedReaderOptions {
+  readonly held: HeldElements;
+  /** What the second tier answers to this request. */
+  readonly shared: SharedReads | undefined;
+  readonly model: GraphModel;
+  readonly clock: Clock;
+  readonly reader: StoreReader;
+}
 
 export class CachedReader implements StoreReader {
-  readonly cached: CacheUse = { hits: 0, misses: 0 };
+  readonly cached = { hits: 0, misses: 0 };
   readonly #held: HeldElements;
+  readonly #shared: SharedReads | undefined;
   readonly #model: GraphModel;
   readonly #clock: Clock;
   readonly #reader: StoreReader;
   readonly #references: readonly References[];
   #open = true;
 
-  constructor(held: HeldElements, model: GraphModel, clock: Clock, reader: StoreReader) {
+  constructor({ held, shared, model, clock, reader }: CachedReaderOptions) {
     this.#held = held;
+    this.#shared = shared;
     this.#model = model;
     this.#clock = clock;
     this.#reader = reader;
@@ -40,19 +63,86 @@ export class CachedReader implements StoreReader {
     this.#assertOpen();
     const references = this.#references[type]!;
     const found = new Int32Array(ids.length).fill(-1);
-    const missing: number[] = [];
-    for (const [i, id] of ids.entries()) {
-      const node = this.#held.node(type, id);
-      if (node === undefined) missing.push(i);
-      else if (node.mentioned) found[i] = references.ofId(id);
-    }
-    if (missing.length === 0) return found;
-    const inner = await references.inner(
-      missing.map((i) => references.ofId(ids[i]!)),
-      signal,
+    const tell = (node: SharedNode | undefined, i: number): boolean => {
+      if (node?.mentioned === true) found[i] = references.ofId(ids[i]!);
+      return node !== undefined;
+    };
+    let missing = [...ids.keys()].filter((i) => !tell(this.#held.node(type, ids[i]!), i));
+    const shared = await this.#sharedNodes(
+      type,
+      missing.map((i) => ids[i]!),
     );
-    for (const [m, i] of missing.entries()) if (inner[m]! >= 0) found[i] = references.ofId(ids[i]!);
+    missing = missing.filter((i, m) => !tell(shared[m], i));
+    if (missing.length === 0) return found;
+    const leases = missing.map((i) => this.#lease(nodeKey(type, ids[i]!)));
+    try {
+      const own = missing.map((i) => references.ofId(ids[i]!));
+      const inner = await references.inner(own, signal);
+      const put: (readonly [string, Lease, SharedNode])[] = [];
+      for (const [m, i] of missing.entries()) {
+        if (inner[m]! >= 0) found[i] = own[m]!;
+        else put.push([...leases[m]!, unmentioned]);
+      }
+      this.#put(type, put);
+    } finally {
+      for (const [key, lease] of leases) this.#held.release(key, lease);
+    }
     return found;
+  }
+
+  #lease(key: string): readonly [string, Lease] {
+    return [key, this.#held.lease(key)];
+  }
+
+  /** What was read of the store: for this process and for all others. */
+  #put(type: number, nodes: readonly (readonly [string, Lease, SharedNode])[]): void {
+    for (const [key, lease, node] of nodes) {
+      this.#held.putNode(key, lease, { ...node, expiresMs: this.#expiryOf(type, node) });
+    }
+    this.#shared?.putNodes(
+      type,
+      nodes.map(([key, { readMs }, node]) => ({ key, readMs, node })),
+    );
+  }
+
+  #expiryOf(type: number, { visible, lastSeenMs }: SharedNode): number {
+    return visible ? lastSeenMs + (this.#model.nodes[type]!.ttlMs ?? Infinity) : Infinity;
+  }
+
+  /** What the second tier has of them, held here from now on. */
+  async #sharedNodes(type: number, ids: readonly string[]): Promise<readonly (HeldNode | undefined)[]> {
+    if (this.#shared === undefined || ids.length === 0) return [];
+    const leases = ids.map((id) => this.#lease(nodeKey(type, id)));
+    try {
+      const found = await this.#shared.nodes(leases.map(([key]) => key));
+      return found.map((shared, i) => {
+        if (shared === undefined) return undefined;
+        const node = { ...shared, expiresMs: this.#expiryOf(type, shared) };
+        if (this.#clock.now() >= node.expiresMs) return undefined;
+        this.#held.putNode(...leases[i]!, node, shared.readMs);
+        return node;
+      });
+    } finally {
+      for (const [key, lease] of leases) this.#held.release(key, lease);
+    }
+  }
+
+  async #sharedHeads(
+    edge: number,
+    direction: Direction,
+    ids: readonly string[],
+  ): Promise<readonly (SharedHead | undefined)[]> {
+    if (this.#shared === undefined || ids.length === 0) return [];
+    const leases = ids.map((id) => this.#lease(headKey(edge, direction, id)));
+    try {
+      const found = await this.#shared.heads(leases.map(([key]) => key));
+      for (const [i, head] of found.entries()) {
+        if (head !== undefined) this.#held.putHead(...leases[i]!, head, head.readMs);
+      }
+      return found;
+    } finally {
+      for (const [key, lease] of leases) this.#held.release(key, lease);
+    }
   }
 
   id(type: number, reference: number): string {
@@ -68,22 +158,25 @@ export class CachedReader implements StoreReader {
       lastSeenMs: new Float64Array(length),
       properties: select.map(() => new Array<PropertyValue>(length).fill(undefined)),
     };
-    const missing: number[] = [];
     const wanted = new Set(select);
-    let hits = 0;
-    for (let i = 0; i < length; i++) {
-      if (references[i]! < 0) continue;
-      const node = this.#held.node(type, this.id(type, references[i]!));
+    const tell = (node: SharedNode | undefined, i: number): boolean => {
       if (node !== undefined && (!node.visible || select.every((property) => node.properties.has(property)))) {
         putRow(rows, i, node, select);
-        hits++;
-        continue;
+        return true;
       }
-      missing.push(i);
       // What is held and what is missing are read together: a node of two moments would be none that ever was.
       for (const property of node?.properties.keys() ?? []) wanted.add(property);
-    }
-    this.#count(this.#held.nodeUse, hits, missing.length);
+      return false;
+    };
+    const asked = [...references.keys()].filter((i) => references[i]! >= 0);
+    let missing = asked.filter((i) => !tell(this.#held.node(type, this.id(type, references[i]!)), i));
+    count(this.#held.nodeUse, asked.length, missing.length);
+    const shared = await this.#sharedNodes(
+      type,
+      missing.map((i) => this.id(type, references[i]!)),
+    );
+    missing = missing.filter((i, m) => !tell(shared[m], i));
+    count(this.cached, asked.length, missing.length);
     if (missing.length > 0) await this.#readNodes(type, references, missing, [...wanted], rows, select, signal);
     return rows;
   }
@@ -97,16 +190,12 @@ export class CachedReader implements StoreReader {
     select: readonly number[],
     signal: AbortSignal,
   ): Promise<void> {
-    const leases = missing.map((i): readonly [string, Lease] => {
-      const key = nodeKey(type, this.id(type, references[i]!));
-      return [key, this.#held.lease(key)];
-    });
+    const leases = missing.map((i) => this.#lease(nodeKey(type, this.id(type, references[i]!))));
     try {
       const own = missing.map((i) => references[i]!);
       const inner = await this.#references[type]!.inner(own, signal);
       const read = await this.#reader.nodes({ type, references: inner, select: wanted }, signal);
-      const { ttlMs = Infinity } = this.#model.nodes[type]!;
-      for (const [m, i] of missing.entries()) {
+      const put = missing.map((i, m): readonly [string, Lease, SharedNode] => {
         const visible = read.visible[m] === 1;
         const node = {
           mentioned: inner[m]! >= 0,
@@ -114,11 +203,11 @@ export class CachedReader implements StoreReader {
           firstSeenMs: read.firstSeenMs[m]!,
           lastSeenMs: read.lastSeenMs[m]!,
           properties: new Map(visible ? wanted.map((property, column) => [property, read.properties[column]![m]]) : []),
-          expiresMs: visible ? read.lastSeenMs[m]! + ttlMs : Infinity,
         };
         putRow(rows, i, node, select);
-        this.#held.putNode(...leases[m]!, node);
-      }
+        return [...leases[m]!, node];
+      });
+      this.#put(type, put);
     } finally {
       for (const [key, lease] of leases) this.#held.release(key, lease);
     }
@@ -134,31 +223,38 @@ export class CachedReader implements StoreReader {
     const neighbours = this.#references[there]!;
     const sinceMs = Math.max(request.sinceMs ?? -Infinity, this.#clock.now() - ttlMs + 1);
     const cacheable = readsHead(request);
-    const found: ({ readonly head: HeldHead; readonly answer: HeadAnswer } | undefined)[] = [];
-    const missing: number[] = [];
+    const found = new Map<number, { readonly head: SharedHead; readonly answer: HeadAnswer }>();
     const wanted = new Set(select);
-    for (const [record, { reference }] of records.entries()) {
-      const head = cacheable ? this.#held.head(edge, direction, this.id(here, reference)) : undefined;
+    const take = (head: SharedHead | undefined, record: number): boolean => {
       const answer = head && answerOf(head, request, sinceMs);
-      found.push(head && answer && { head, answer });
-      if (answer !== undefined) continue;
-      missing.push(record);
-      for (const property of head?.properties.keys() ?? []) wanted.add(property);
+      if (answer !== undefined) found.set(record, { head: head!, answer });
+      else for (const property of head?.properties.keys() ?? []) wanted.add(property);
+      return answer !== undefined;
+    };
+    let missing = [...records.keys()];
+    if (cacheable) {
+      const idOf = (record: number): string => this.id(here, records[record]!.reference);
+      missing = missing.filter((record) => !take(this.#held.head(edge, direction, idOf(record)), record));
+      count(this.#held.adjacencyUse, records.length, missing.length);
+      const shared = await this.#sharedHeads(edge, direction, missing.map(idOf));
+      missing = missing.filter((record, m) => !take(shared[m], record));
+      count(this.cached, records.length, missing.length);
     }
-    if (cacheable) this.#count(this.#held.adjacencyUse, records.length - missing.length, missing.length);
     const misses = new Misses({
       request: { ...request, select: [...wanted] },
       missing,
       here: this.#references[here]!,
       reader: this.#reader,
       held: this.#held,
+      shared: this.#shared,
       fills: cacheable && request.untilMs === undefined,
       sinceMs,
       signal,
     });
     try {
-      for (const [record, held] of found.entries()) {
+      for (const record of records.keys()) {
         signal.throwIfAborted();
+        const held = found.get(record);
         if (held !== undefined) {
           yield* batchesOf(held.head, held.answer, record, select, (id) => neighbours.ofId(id));
           continue;
@@ -194,14 +290,6 @@ export class CachedReader implements StoreReader {
     this.#reader.close();
   }
 
-  #count(use: { hits: number; misses: number }, hits: number, misses: number): void {
-    const own = this.cached as { hits: number; misses: number };
-    own.hits += hits;
-    own.misses += misses;
-    use.hits += hits;
-    use.misses += misses;
-  }
-
   #assertOpen(): void {
     if (this.#open) return;
     throw new RdgError("closed", "reader_closed", "The reader is closed.", { hint: "Open a reader per request." });
@@ -215,85 +303,15 @@ interface MutableRows {
   readonly properties: PropertyValue[][];
 }
 
-function putRow(rows: MutableRows, row: number, node: Omit<HeldNode, "readMs">, select: readonly number[]): void {
+function count(use: { hits: number; misses: number }, asked: number, missing: number): void {
+  use.hits += asked - missing;
+  use.misses += missing;
+}
+
+function putRow(rows: MutableRows, row: number, node: SharedNode, select: readonly number[]): void {
   if (!node.visible) return;
   rows.visible[row] = 1;
   rows.firstSeenMs[row] = node.firstSeenMs;
   rows.lastSeenMs[row] = node.lastSeenMs;
   for (const [column, property] of select.entries()) rows.properties[column]![row] = node.properties.get(property);
-}
-
-interface MissesOptions {
-  /** Its selection begins with what was asked for. */
-  readonly request: AdjacencyRequest;
-  /** Numbers of the records that are not held. */
-  readonly missing: readonly number[];
-  readonly here: References;
-  readonly reader: StoreReader;
-  readonly held: HeldElements;
-  /** Whether what is read may be held. */
-  readonly fills: boolean;
-  readonly sinceMs: number;
-  readonly signal: AbortSignal;
-}
-
-/** What is not held, streamed by the store in one call, and held from then on. Nothing is read before it is asked for. */
-class Misses {
-  readonly #options: MissesOptions;
-  #stream: AsyncIterator<AdjacencyBatch> | undefined;
-  /** Of the records that are not finished, by key. */
-  readonly #leases = new Map<number, readonly [string, Lease]>();
-  #gathering: HeadGathering | undefined;
-
-  constructor(options: MissesOptions) {
-    this.#options = options;
-  }
-
-  /** The next batch, its neighbours by the references of `neighbours`. */
-  async next(neighbours: References): Promise<AdjacencyBatch> {
-    this.#stream ??= await this.#begin();
-    const { value, done } = await this.#stream.next();
-    if (done === true) {
-      throw new RdgError("internal", "records_missing", "The store ended a stream before all records had their end.", {
-        hint: "The store does not keep its contract. Please report this.",
-      });
-    }
-    const references = new Int32Array(value.count);
-    for (let i = 0; i < value.count; i++) references[i] = neighbours.ofInner(value.neighbours[i]!);
-    if (this.#options.fills) this.#gather(value, (row) => neighbours.id(references[row]!));
-    return { ...value, neighbours: references };
-  }
-
-  async #begin(): Promise<AsyncIterator<AdjacencyBatch>> {
-    const { request, missing, here, reader, held, fills, signal } = this.#options;
-    const records = missing.map((record) => request.records[record]!);
-    if (fills) {
-      for (const [m, { reference }] of records.entries()) {
-        const key = headKey(request.edge, request.direction, here.id(reference));
-        this.#leases.set(m, [key, held.lease(key)]);
-      }
-    }
-    const inner = await here.inner(
-      records.map(({ reference }) => reference),
-      signal,
-    );
-    const asked = records.map((record, m) => ({ ...record, reference: inner[m]! }));
-    return reader.adjacency({ ...request, records: asked }, signal)[Symbol.asyncIterator]();
-  }
-
-  #gather(batch: AdjacencyBatch, idOf: (row: number) => string): void {
-    const { request, held, sinceMs } = this.#options;
-    this.#gathering ??= new HeadGathering(request.select);
-    this.#gathering.add(batch, idOf);
-    if (batch.end === undefined) return;
-    const lease = this.#leases.get(batch.record)!;
-    this.#leases.delete(batch.record);
-    held.putHead(...lease, this.#gathering.finish(batch.end, sinceMs));
-    this.#gathering = undefined;
-  }
-
-  async close(): Promise<void> {
-    for (const [key, lease] of this.#leases.values()) this.#options.held.release(key, lease);
-    await this.#stream?.return?.();
-  }
 }

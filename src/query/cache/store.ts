@@ -1,7 +1,9 @@
 // A store with a serving cache before it. Every read of it answers what the store would have answered at some moment since the entry was read:
 //  - a local store's own updates come through here and make void what they change, so answers are those of the store;
-//  - elsewhere entries are held for a bounded time, and `applied` tells of the positions that even the oldest entry has seen.
+//  - elsewhere entries are held for a bounded time, and `applied` tells of the positions that even the oldest entry has seen. There other processes' entries
+//    may be used, too: those that have seen as much.
 import type { Clock } from "../../core/clock.ts";
+import { RdgError } from "../../core/errors.ts";
 import type { UpdateFrame } from "../../log/port.ts";
 import type { GraphModel } from "../../model/definition.ts";
 import type { NodeColumns, UpdateBatch } from "../../model/update/batch.ts";
@@ -17,6 +19,8 @@ import type {
 } from "../../store/port.ts";
 import { type CacheFigures, HeldElements, headKey, nodeKey } from "./elements.ts";
 import { CachedReader } from "./reader.ts";
+import { SeenPositions } from "./seen-positions.ts";
+import { SharedElements, type SharedElementsOptions, type SharedFigures } from "./shared-reads.ts";
 
 export interface CacheOptions {
   readonly store: Store;
@@ -25,10 +29,11 @@ export interface CacheOptions {
   readonly bytesMax: number;
   /** For how long entries of a store that is not local are used. */
   readonly ttlMs: number;
+  /** For a store that is elsewhere: what its serving processes share. */
+  readonly tier?: TierUse;
 }
 
-/** Positions are remembered so many times within the time that entries live. */
-const samplesPerTtl = 8;
+export type TierUse = Pick<SharedElementsOptions, "tier" | "prefix" | "valueBytesMax" | "budgetMs">;
 
 export class CachedStore implements Store {
   readonly capabilities: StoreCapabilities;
@@ -37,8 +42,9 @@ export class CachedStore implements Store {
   readonly #clock: Clock;
   readonly #held: HeldElements;
   readonly #positions: SeenPositions | undefined;
+  readonly #shared: SharedElements | undefined;
 
-  constructor({ store, model, clock, bytesMax, ttlMs }: CacheOptions) {
+  constructor({ store, model, clock, bytesMax, ttlMs, tier }: CacheOptions) {
     this.capabilities = store.capabilities;
     this.#store = store;
     this.#model = model;
@@ -46,10 +52,22 @@ export class CachedStore implements Store {
     const isLocal = store.capabilities.local === true;
     this.#held = new HeldElements(clock, bytesMax, isLocal ? Infinity : ttlMs);
     this.#positions = isLocal ? undefined : new SeenPositions(clock, ttlMs);
+    if (tier === undefined) return;
+    if (this.#positions === undefined) {
+      throw new RdgError("invalid", "tier_of_local_store", "A store in this process's memory needs no second tier.", {
+        hint: "Leave the setting cache.url empty.",
+      });
+    }
+    this.#shared = new SharedElements({ ...tier, positions: this.#positions, model, clock });
   }
 
   get figures(): CacheFigures {
     return this.#held.figures;
+  }
+
+  /** Of the second tier. */
+  get sharedFigures(): SharedFigures | undefined {
+    return this.#shared?.figures;
   }
 
   async apply(frame: UpdateFrame): Promise<void> {
@@ -65,6 +83,7 @@ export class CachedStore implements Store {
         if (applied !== undefined) this.#invalidate(applied);
       }
     }
+    this.#positions?.applied(frame.source, frame.offset);
   }
 
   async applied(): Promise<AppliedPositions> {
@@ -77,7 +96,9 @@ export class CachedStore implements Store {
     const passesBy =
       options.cache === false ||
       (this.#positions !== undefined && (options.current === true || !this.#positions.isKnown));
-    return passesBy ? reader : new CachedReader(this.#held, this.#model, this.#clock, reader);
+    if (passesBy) return reader;
+    const shared = this.#shared?.request();
+    return new CachedReader({ held: this.#held, shared, model: this.#model, clock: this.#clock, reader });
   }
 
   verify(signal?: AbortSignal): AsyncIterable<Difference> {
@@ -133,32 +154,4 @@ export class CachedStore implements Store {
 function idsOf({ count, ids: { bytes, starts } }: NodeColumns): string[] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   return Array.from({ length: count }, (_, i) => buffer.toString("utf8", starts[i], starts[i + 1]));
-}
-
-/** Positions that had been applied at moments of the past: entries that are younger than `ttlMs` have all seen those that were applied before. */
-class SeenPositions {
-  readonly #clock: Clock;
-  readonly #ttlMs: number;
-  readonly #samples: { readonly atMs: number; readonly positions: AppliedPositions }[] = [];
-
-  constructor(clock: Clock, ttlMs: number) {
-    this.#clock = clock;
-    this.#ttlMs = ttlMs;
-  }
-
-  /** Before the first positions are known nothing may be held: nothing could be said of it. */
-  get isKnown(): boolean {
-    return this.#samples.length > 0;
-  }
-
-  /** @param now what is applied now */
-  oldest(now: AppliedPositions): AppliedPositions {
-    const nowMs = this.#clock.monotonicMs();
-    const last = this.#samples.at(-1);
-    if (last === undefined || nowMs - last.atMs >= this.#ttlMs / samplesPerTtl) {
-      this.#samples.push({ atMs: nowMs, positions: now });
-    }
-    while (this.#samples.length > 1 && nowMs - this.#samples[1]!.atMs >= this.#ttlMs) this.#samples.shift();
-    return this.#samples[0]!.positions;
-  }
 }
