@@ -2,10 +2,12 @@
 import type { Command } from "commander";
 import { RdgError } from "../core/errors.ts";
 import { print, printJson } from "./output.ts";
+import { addSchemaImportCommand } from "./schema-import.ts";
 
 export function addSchemaCommand(program: Command): void {
-  program
-    .command("schema")
+  const schema = program.command("schema");
+  addSchemaImportCommand(schema);
+  schema
     .description("print the Avro schemas of a definition, by registry subject")
     .argument("[subject]", "print this subject's schema only, for example events.playback-value")
     .option("-g, --graph <file>", "the definition", "graph.ts")

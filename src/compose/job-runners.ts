@@ -15,6 +15,7 @@ import type { RegisteredSchema, SchemaRegistry } from "../schemas/port.ts";
 import { conversionsTo } from "./conversions.ts";
 import type { Logger } from "./logger.ts";
 import type { EmbeddedSettings } from "./settings.ts";
+import { conversionsFrom } from "./source-conversions.ts";
 
 export interface JobRunnersOptions {
   readonly graph: Graph;
@@ -67,7 +68,7 @@ function runnerOf(
   const job = { ...defined, settings: { ...defined.settings, windowMs } };
   const { model } = graph;
   const event = model.events.find(({ name }) => name === job.event)!;
-  const own = schemas.get(`events.${event.name}-value`)!;
+  const own = schemas.get(`events.${event.name}-value`);
   const map = graph.maps.get(event.name);
   const tables = { side: (input: string) => sideInputs.table(input) };
   return new JobRunner({
@@ -78,8 +79,11 @@ function runnerOf(
     clock,
     timers,
     sideInputs,
-    schemaId: own.id,
-    conversion: conversionsTo(registry, event.fields, own.schema),
+    schemaId: own?.id,
+    conversion:
+      own === undefined
+        ? conversionsFrom(registry, event, event.source!)
+        : conversionsTo(registry, event.fields, own.schema),
     compile: () => (map === undefined ? compileJob(model, job, tables) : compileMapJob(model, job, map, tables)),
     downstream,
     onRetry: (name, error) => logger.warn({ job: name }, `job ${name} tries again: ${describeError(error)}`),

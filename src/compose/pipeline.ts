@@ -17,6 +17,7 @@ import { openJobRunners } from "./job-runners.ts";
 import type { Logger } from "./logger.ts";
 import { PipelineControl } from "./pipeline-control.ts";
 import type { EmbeddedSettings } from "./settings.ts";
+import { withoutSources } from "./sources.ts";
 import { topicsOf } from "./topics.ts";
 
 /** Published transactions that may wait for the store before jobs slow down. */
@@ -65,7 +66,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   }
   try {
     // The log's lock stands for the whole data folder: nothing else in it is touched before.
-    const graph = await alignWithFolder(options.graph, settings.data);
+    const graph = await alignWithFolder(withoutSources(options.graph), settings.data);
     await log.ensureTopics(topicsOf(graph.model));
     const registry = await openEmbeddedRegistry({ folder: join(settings.data, "schemas") });
     return await assemblePipeline({ ...options, graph }, log, registry);

@@ -1,13 +1,14 @@
 // How the records of each topic look to people: decoded with the definition's own schema, or with the one that they were written with.
-import { RdgError } from "../core/errors.ts";
+import { describeError, RdgError } from "../core/errors.ts";
 import { framingBytes, schemaIdAt } from "../jobs/runner/framing.ts";
 import { compileJsonDecoder, type RecordDecoder } from "../model/avro/record-decoder.ts";
 import { compileResolvingDecoder } from "../model/avro/resolving-decoder.ts";
 import { modelSchemas } from "../model/avro/schemas.ts";
-import type { FieldModel, GraphModel } from "../model/definition.ts";
+import type { EventModel, EventSource, FieldModel, GraphModel } from "../model/definition.ts";
 import { decodeQuarantineRecord } from "../model/quarantine.ts";
 import type { RecordView } from "../observe/topic-reader.ts";
 import type { SchemaRegistry } from "../schemas/port.ts";
+import { conversionsFrom } from "./source-conversions.ts";
 
 /** The view of any record topic of the definition. */
 export function recordViews(model: GraphModel, registry: SchemaRegistry): (topic: string) => RecordView {
@@ -15,6 +16,8 @@ export function recordViews(model: GraphModel, registry: SchemaRegistry): (topic
   return (topic) => {
     const [kind, name] = [topic.slice(0, topic.indexOf(".")), topic.slice(topic.indexOf(".") + 1)];
     if (kind === "quarantine") return quarantineView;
+    const event = kind === "events" ? model.events.find((candidate) => candidate.name === name) : undefined;
+    if (event?.source !== undefined) return sourceView(event, event.source, registry);
     const declared = (kind === "events" ? model.events : model.sideInputs).find((candidate) => candidate.name === name);
     if (declared === undefined) return bytesView;
     return framedView(declared.fields, declared.key, schemas.get(`${topic}-value`)!, registry);
@@ -47,6 +50,26 @@ function framedView(fields: readonly FieldModel[], key: string, schema: string, 
     } catch (error) {
       if (!(error instanceof RdgError)) throw error;
       return { value: { undecodable: error.message, bytes: Buffer.from(record).toString("base64") } };
+    }
+  };
+}
+
+/** Records of others, as the event that a job makes of them. */
+function sourceView(event: EventModel, source: EventSource, registry: SchemaRegistry): RecordView {
+  const find = conversionsFrom(registry, event, source);
+  const decode = compileJsonDecoder(event.fields);
+  const head = source.values === "json" ? 0 : framingBytes;
+  return async (frame, i) => {
+    if (frame.nulls?.[i] === 1) return { value: null };
+    const { bytes, starts } = frame.values;
+    const record = bytes.subarray(starts[i], starts[i + 1]);
+    try {
+      const convert = await find(head === 0 ? 0 : schemaIdAt(record, 0, record.length));
+      const value = decode(convert(record.subarray(head)));
+      return { key: String(value[event.key]), value };
+    } catch (error) {
+      if (!(error instanceof RdgError)) throw error;
+      return { value: { undecodable: describeError(error), bytes: Buffer.from(record).toString("base64") } };
     }
   };
 }

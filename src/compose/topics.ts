@@ -10,11 +10,12 @@ const versionsDefaultMs = 7 * 86_400_000;
 
 export function topicsOf(model: GraphModel): readonly TopicSettings[] {
   return [
-    ...model.events.map(({ name, partitions, retention }): TopicSettings => ({
+    ...model.events.map(({ name, partitions, retention, source }): TopicSettings => ({
       name: `events.${name}`,
       form: "records",
       partitions,
       retention,
+      ...(source !== undefined && { foreign: source.topic }),
     })),
     ...model.sideInputs.map(({ name }): TopicSettings => ({
       name: `inputs.${name}`,

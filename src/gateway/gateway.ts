@@ -4,7 +4,7 @@ import { didYouMean } from "../core/did-you-mean.ts";
 import { RdgError } from "../core/errors.ts";
 import type { Log, Producer, RecordBatch } from "../log/port.ts";
 import { modelSchemas } from "../model/avro/schemas.ts";
-import type { GraphModel } from "../model/definition.ts";
+import type { EventSource, GraphModel } from "../model/definition.ts";
 import { formatPosition } from "../model/position.ts";
 import type { SchemaRegistry } from "../schemas/port.ts";
 import { type AvroBodyReader, readAvro } from "./avro-body.ts";
@@ -89,6 +89,8 @@ class LogGateway implements ControlledGateway {
   readonly #settings: GatewaySettings;
   readonly #targets: ReadonlyMap<string, Target>;
   readonly #producer: Producer;
+  /** Events that others write, by name. */
+  readonly #sources: ReadonlyMap<string, EventSource>;
   #unavailable: RdgError | undefined;
   #inputsUnavailable: RdgError | undefined;
   #inFlightBytes = 0;
@@ -109,6 +111,7 @@ class LogGateway implements ControlledGateway {
     this.#settings = settings;
     this.#targets = targets;
     this.#producer = producer;
+    this.#sources = new Map(model.events.flatMap(({ name, source }) => (source === undefined ? [] : [[name, source]])));
   }
 
   async produce(request: ProduceRequest): Promise<ProduceAnswer> {
@@ -274,6 +277,17 @@ class LogGateway implements ControlledGateway {
   }
 
   #unknownTarget({ kind, name }: ProduceRequest["target"]): RdgError {
+    const source = kind === "event" ? this.#sources.get(name) : undefined;
+    if (source !== undefined) {
+      return new RdgError(
+        "invalid",
+        "event_has_source",
+        `The event "${name}" is read from the topic ${source.topic}.`,
+        {
+          hint: "Whoever owns that topic writes to it; RDG does not.",
+        },
+      );
+    }
     const names = [...this.#targets.values()].filter((target) => target.kind === kind).map((target) => target.name);
     const [what, code] = kind === "event" ? ["event", "unknown_event"] : ["side input", "unknown_input"];
     return new RdgError("not_found", code, `The definition has no ${what} "${name.slice(0, 100)}".`, {

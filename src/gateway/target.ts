@@ -97,7 +97,7 @@ export async function createTargets(
     const outputs = "partitions" in declared ? eventOutputs.slice(0, declared.partitions) : inputOutputs;
     targets.set(topic, new Target(kind, declared, { id, schema }, registry, limits, outputs));
   };
-  for (const event of model.events) await create("event", event);
+  for (const event of model.events) if (event.source === undefined) await create("event", event);
   for (const input of model.sideInputs) await create("input", input);
   return targets;
 }

@@ -1,6 +1,7 @@
 import type {
   EdgeModel,
   EventModel,
+  EventSource,
   FieldModel,
   GraphModel,
   JobModel,
@@ -93,6 +94,21 @@ function eventChanges(place: string, before: EventModel, after: EventModel, chan
   changes.compare(place, "dedupHorizon", before.dedupHorizonMs, after.dedupHorizonMs, "compatible");
   changes.compare(place, "partitions", before.partitions, after.partitions, "breaking");
   changes.compare(place, "retention", before.retention, after.retention, "compatible");
+  sourceChanges(`${place}.from`, before.source, after.source, changes);
+}
+
+/** Another topic has other records at the same offsets. */
+function sourceChanges(
+  place: string,
+  before: EventSource | undefined,
+  after: EventSource | undefined,
+  changes: Changes,
+): void {
+  changes.compare(place, "topic", before?.topic, after?.topic, "breaking");
+  changes.compare(place, "values", before?.values, after?.values, "breaking");
+  changes.compare(place, "subject", before?.subject, after?.subject, "compatible");
+  changes.compare(place, "version", before?.version, after?.version, "compatible");
+  changes.compare(place, "paths", before?.paths, after?.paths, "needs_backfill");
 }
 
 function sideInputChanges(place: string, before: SideInputModel, after: SideInputModel, changes: Changes): void {

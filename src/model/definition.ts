@@ -26,6 +26,20 @@ export interface Retention {
   readonly sizeBytes?: number;
 }
 
+/** Where a team already has the records of an event: a topic that RDG reads and never writes to. */
+export interface EventSource {
+  /** Its name in the log's own technology, as it is. */
+  readonly topic: string;
+  /** `avro`: with Confluent's framing, by schemas of the registry. `json`: a text each. */
+  readonly values: "avro" | "json";
+  /** Of the registry, for `avro`. */
+  readonly subject?: string;
+  /** The version whose names, aliases and defaults records are read by; without one, each record's own schema. */
+  readonly version?: number;
+  /** Where fields are in the source's record that are not under their own names. */
+  readonly paths?: Readonly<Record<string, readonly string[]>>;
+}
+
 export interface EventModel {
   readonly name: string;
   readonly fields: readonly FieldModel[];
@@ -38,6 +52,8 @@ export interface EventModel {
   readonly dedupHorizonMs: number;
   readonly partitions: number;
   readonly retention: Retention;
+  /** Missing: events come through the gateway, into a topic of RDG's own. */
+  readonly source?: EventSource;
 }
 
 export interface SideInputModel {

@@ -23,3 +23,10 @@ export interface FieldModel {
   readonly type: ValueType;
   readonly optional: boolean;
 }
+
+/** How deep arrays, maps and records lie within each other. */
+export function nestingOf(type: ValueType): number {
+  if (type.kind === "array") return 1 + nestingOf(type.item);
+  if (type.kind === "map") return 1 + nestingOf(type.value);
+  return type.kind === "record" ? 1 + Math.max(0, ...type.fields.map((field) => nestingOf(field.type))) : 0;
+}

@@ -1,5 +1,7 @@
 // Takes the events of a frame through a job's compiled plan into its window, and counts what became of each. Hot path: runs per event.
+import { describeError } from "../../core/errors.ts";
 import type { RecordFrame } from "../../log/port.ts";
+import type { EventSource } from "../../model/definition.ts";
 import type { EventDedup } from "../operators/event-dedup.ts";
 import type { CompiledJob } from "../plan/compiled-job.ts";
 import { duplicate, filtered, malformedRecord, mapped } from "../plan/result.ts";
@@ -10,10 +12,17 @@ import type { JobWindow } from "./job-window.ts";
 export interface EventProcessorOptions {
   readonly job: CompiledJob;
   readonly window: JobWindow;
-  /** Id of the event's own schema; records of other ids are converted. */
-  readonly schemaId: number;
+  /** Id of the event's own schema; records of other ids are converted. Undefined: all of them are. */
+  readonly schemaId: number | undefined;
   readonly conversion: FindConversion;
+  /** Whose records they are, if not RDG's own. */
+  readonly source?: EventSource | undefined;
 }
+
+/** What stands for a schema where records have none: ids of registries begin with 1. */
+const noSchema = 0;
+/** Conversions that are kept: damaged records may name any id. */
+const conversionsMax = 1_000;
 
 /** The window's fullness is looked at once in so many records. */
 const fullnessMask = 63;
@@ -24,9 +33,14 @@ export class EventProcessor {
   dedup: EventDedup | undefined;
   readonly #options: EventProcessorOptions;
   readonly #conversions = new Map<number, Convert>();
+  /** Before the value of a record. */
+  readonly #headBytes: number;
+  /** Why the last record could not be converted. */
+  #cause: unknown;
 
   constructor(options: EventProcessorOptions) {
     this.#options = options;
+    this.#headBytes = options.source?.values === "json" ? 0 : framingBytes;
   }
 
   /**
@@ -44,9 +58,11 @@ export class EventProcessor {
       if (offset <= consumed) continue;
       const start = starts[i]!;
       const end = starts[i + 1]!;
-      const schemaId = schemaIdAt(bytes, start, end);
+      const schemaId = this.#schemaIdAt(bytes, start, end);
       let result: number;
-      if (schemaId === ownId) result = this.#run(partition, bytes, start + framingBytes, end, frame.timestampMs);
+      // A record without a value is no event: in a team's own topic it removes a key.
+      if (frame.nulls?.[i] === 1) result = filtered;
+      else if (schemaId === ownId) result = this.#run(partition, bytes, start + framingBytes, end, frame.timestampMs);
       else if (schemaId < 0) result = malformedRecord;
       else if (this.#conversions.has(schemaId)) result = this.#runForeign(frame, i);
       else break;
@@ -58,17 +74,18 @@ export class EventProcessor {
 
   /** Loads what record `i` needs. A schema that cannot be resolved is remembered as such; a registry that cannot say now rejects. */
   async prepare(frame: RecordFrame, i: number): Promise<void> {
-    const schemaId = schemaIdOf(frame, i);
+    const schemaId = this.#schemaIdOf(frame, i);
+    if (this.#conversions.size >= conversionsMax) this.#conversions.clear();
     this.#conversions.set(schemaId, await this.#options.conversion(schemaId));
   }
 
   /** Takes the id of an event that was processed before this attempt as seen. */
   async remember(frame: RecordFrame, i: number, dedup: EventDedup): Promise<void> {
-    const schemaId = schemaIdOf(frame, i);
-    if (schemaId < 0) return;
+    const schemaId = this.#schemaIdOf(frame, i);
+    if (schemaId < 0 || frame.nulls?.[i] === 1) return;
     const { job } = this.#options;
     let { bytes } = frame.values;
-    let start = frame.values.starts[i]! + framingBytes;
+    let start = frame.values.starts[i]! + this.#headBytes;
     let end = frame.values.starts[i + 1]!;
     if (schemaId !== this.#options.schemaId) {
       if (!this.#conversions.has(schemaId)) await this.prepare(frame, i);
@@ -83,9 +100,11 @@ export class EventProcessor {
   /** The record as the event's own schema writes it; undefined when it cannot be read. */
   #converted(frame: RecordFrame, i: number): Uint8Array | undefined {
     const { bytes, starts } = frame.values;
+    const convert = this.#conversions.get(this.#schemaIdOf(frame, i));
     try {
-      return this.#conversions.get(schemaIdOf(frame, i))?.(bytes.subarray(starts[i]! + framingBytes, starts[i + 1]));
-    } catch {
+      return convert?.(bytes.subarray(starts[i]! + this.#headBytes, starts[i + 1]));
+    } catch (error) {
+      this.#cause = error;
       return undefined;
     }
   }
@@ -107,8 +126,9 @@ export class EventProcessor {
     return this.#run(frame.partition, record, 0, record.length, frame.timestampMs);
   }
 
-  /** Offsets of event topics have no gaps but where retention has removed what no job had come to yet. */
+  /** Offsets of RDG's own topics have no gaps but where retention has removed what no job had come to yet; those of others have more, and nothing is known of them. */
   #countExpired(partition: number, count: number): void {
+    if (this.#options.source !== undefined) return;
     this.counts.received[partition]! += count;
     this.counts.expired[partition]! += count;
   }
@@ -134,17 +154,25 @@ export class EventProcessor {
   }
 
   #explain(result: number, frame: RecordFrame, i: number): string {
-    const schemaId = schemaIdOf(frame, i);
+    const schemaId = this.#schemaIdOf(frame, i);
+    const { schemaId: ownId, job, source } = this.#options;
     if (schemaId < 0) return "The record is not framed: it does not begin with 0 and a schema id.";
-    if (schemaId === this.#options.schemaId || result !== malformedRecord) return this.#options.job.explain(result);
-    return `The record, written with schema ${schemaId}, cannot be read as the event's own schema.`;
+    const cause = this.#cause;
+    this.#cause = undefined;
+    if (schemaId === ownId || result !== malformedRecord || cause === undefined) return job.explain(result);
+    const written = source?.values === "json" ? "" : `, written with schema ${schemaId},`;
+    return `The record${written} cannot be read as the event: ${describeError(cause)}`;
+  }
+
+  #schemaIdAt(bytes: Uint8Array, start: number, end: number): number {
+    return this.#headBytes === 0 ? noSchema : schemaIdAt(bytes, start, end);
+  }
+
+  #schemaIdOf(frame: RecordFrame, i: number): number {
+    return this.#schemaIdAt(frame.values.bytes, frame.values.starts[i]!, frame.values.starts[i + 1]!);
   }
 }
 
 export function offsetOf(frame: RecordFrame, i: number): number {
   return frame.firstOffset + (frame.offsets === undefined ? i : frame.offsets[i]!);
-}
-
-function schemaIdOf(frame: RecordFrame, i: number): number {
-  return schemaIdAt(frame.values.bytes, frame.values.starts[i]!, frame.values.starts[i + 1]!);
 }

@@ -32,8 +32,8 @@ export interface JobParts {
   readonly timers: Timers;
   readonly sideInputs: SideInputs;
   readonly compile: () => CompiledJob;
-  /** Id of the event's own schema; records of other ids are converted. */
-  readonly schemaId: number;
+  /** Id of the event's own schema; records of other ids are converted. Undefined: all of them are. */
+  readonly schemaId: number | undefined;
   readonly conversion: FindConversion;
   readonly downstream: Downstream;
 }
@@ -82,7 +82,13 @@ export class JobAttempt {
     const { model, timers, schemaId, conversion } = parts;
     const { settings } = parts.job;
     this.#window = new JobWindow({ event: parts.event.name, model, settings, timers, onDue: () => this.#wake.ring() });
-    this.#processor = new EventProcessor({ job: parts.compile(), window: this.#window, schemaId, conversion });
+    this.#processor = new EventProcessor({
+      job: parts.compile(),
+      window: this.#window,
+      schemaId,
+      conversion,
+      source: parts.event.source,
+    });
     this.counts = countsFrom({}, parts.event.partitions);
   }
 

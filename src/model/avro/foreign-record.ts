@@ -4,17 +4,14 @@
 // The bytes and the schema are anybody's: every read is bounded by the bytes, everything passed over that takes no bytes by a budget, and depth by a bound.
 import { RdgError } from "../../core/errors.ts";
 import type { FieldModel, ValueType } from "../value-type.ts";
-import { AvroReader } from "./avro-reader.ts";
+import type { AvroReader } from "./avro-reader.ts";
+import { branchIndex, PassingOver, readBlocks, readFloat } from "./foreign-values.ts";
 import { itemsMax, textBytesMax } from "./json-values.ts";
 import { readingProblems } from "./schema-resolution.ts";
 import { type AvroNode, parseAvroSchema } from "./schema-tree.ts";
 
 /** @throws RdgError invalid, `bad_avro` */
 export type ForeignRecordReader = (bytes: Uint8Array, start: number, end: number) => unknown;
-
-const depthMax = 200;
-/** Items, fields and branches passed over in one record. */
-const skippedMax = 1_000_000;
 
 /**
  * @param schema the definition's own schema, `fields` what it stands for
@@ -37,28 +34,18 @@ export function compileForeignRecordReader(
       },
     );
   }
-  const state: State = { reader: new AvroReader(), skipped: 0, depth: 0 };
-  const read = valueReader({ kind: "record", fields }, writer, { state, skips: new Map(), reads: new Map() });
+  const passing = new PassingOver();
+  const read = valueReader({ kind: "record", fields }, writer, { passing, reads: new Map() });
   return (bytes, start, end) => {
-    state.reader.open(bytes, start, end);
-    state.skipped = 0;
-    state.depth = 0;
+    passing.open(bytes, start, end);
     const value = read();
-    state.reader.finish();
+    passing.reader.finish();
     return value;
   };
 }
 
-interface State {
-  readonly reader: AvroReader;
-  skipped: number;
-  depth: number;
-}
-
 interface Compilation {
-  readonly state: State;
-  /** By the writer's type, so that recursive types end. */
-  readonly skips: Map<AvroNode, () => void>;
+  readonly passing: PassingOver;
   /** By the writer's type and ours, so that what is referred to many times is compiled once. */
   readonly reads: Map<AvroNode, Map<ValueType, Read>>;
 }
@@ -74,7 +61,7 @@ function valueReader(type: ValueType, writer: AvroNode, compilation: Compilation
 }
 
 function plainValueReader(type: ValueType, writer: AvroNode, compilation: Compilation): Read {
-  const { reader } = compilation.state;
+  const { reader } = compilation.passing;
   if (writer.kind === "union") {
     const branches = writer.branches.map((branch) => valueReader(type, branch, compilation));
     return () => branches[branchIndex(reader, branches.length)]!();
@@ -119,7 +106,7 @@ function recordReader(fields: readonly FieldModel[], writer: RecordNode, compila
   const byName = new Map(fields.map((field) => [field.name, field]));
   const steps = writer.fields.map(({ name, type }) => {
     const field = byName.get(name);
-    if (field === undefined) return { name: undefined, read: skipper(type, compilation) };
+    if (field === undefined) return { name: undefined, read: compilation.passing.skipper(type) };
     return { name, read: valueReader(field.type, type, compilation) };
   });
   return () => {
@@ -150,100 +137,4 @@ function mapReader(reader: AvroReader, read: Read): Read {
     });
     return entries;
   };
-}
-
-function readBlocks(reader: AvroReader, countMax: number, read: () => void): void {
-  let total = 0;
-  for (;;) {
-    let count = reader.long();
-    if (count === 0) return;
-    if (count < 0) {
-      count = -count;
-      reader.long();
-    }
-    if (typeof count !== "number" || total + count > countMax)
-      throw reader.fail(`an array or map has more than ${countMax} items`);
-    for (let i = 0; i < count; i++) read();
-    total += count;
-  }
-}
-
-function branchIndex(reader: AvroReader, count: number): number {
-  const index = reader.long();
-  if (typeof index !== "number" || index < 0 || index >= count)
-    throw reader.fail("a union or enum has no such branch or symbol");
-  return index;
-}
-
-const floatView = new DataView(new ArrayBuffer(4));
-
-function readFloat(reader: AvroReader): number {
-  for (let i = 0; i < 4; i++) floatView.setUint8(i, reader.byte());
-  return floatView.getFloat32(0, true);
-}
-
-/** Passes over a value of the writer's that the definition does not know. */
-function skipper(node: AvroNode, compilation: Compilation): () => void {
-  const known = compilation.skips.get(node);
-  if (known !== undefined) return known;
-  const { state } = compilation;
-  const bounded = (): void => {
-    if (++state.skipped > skippedMax) throw state.reader.fail(`more than ${skippedMax} values are passed over`);
-    if (++state.depth > depthMax) throw state.reader.fail(`values are nested deeper than ${depthMax} levels`);
-    skip();
-    state.depth--;
-  };
-  compilation.skips.set(node, bounded);
-  const skip = plainSkipper(node, compilation);
-  return bounded;
-}
-
-function plainSkipper(node: AvroNode, compilation: Compilation): () => void {
-  const { reader } = compilation.state;
-  switch (node.kind) {
-    case "null":
-      return () => undefined;
-    case "boolean":
-      return () => void reader.byte();
-    case "int":
-    case "long":
-    case "enum":
-      return () => void reader.long();
-    case "float":
-      return () => skipBytes(reader, 4);
-    case "double":
-      return () => skipBytes(reader, 8);
-    case "bytes":
-    case "string":
-      return () => void reader.blob(Number.MAX_SAFE_INTEGER);
-    case "fixed":
-      return () => skipBytes(reader, node.size);
-    case "array": {
-      const skip = skipper(node.items, compilation);
-      return () => readBlocks(reader, skippedMax, skip);
-    }
-    case "map": {
-      const skip = skipper(node.values, compilation);
-      return () =>
-        readBlocks(reader, skippedMax, () => {
-          reader.blob(textBytesMax);
-          skip();
-        });
-    }
-    case "union": {
-      const branches = node.branches.map((branch) => skipper(branch, compilation));
-      return () => branches[branchIndex(reader, branches.length)]!();
-    }
-    case "record": {
-      const fields = node.fields.map(({ type }) => skipper(type, compilation));
-      return () => {
-        for (const skip of fields) skip();
-      };
-    }
-  }
-}
-
-function skipBytes(reader: AvroReader, count: number): void {
-  if (count > reader.remaining) throw reader.fail("the record ends too early");
-  reader.position += count;
 }

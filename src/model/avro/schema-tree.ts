@@ -12,17 +12,48 @@ const namedTypesMax = 1000;
 const primitives = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"] as const;
 export type AvroPrimitive = (typeof primitives)[number];
 
+const logicalKinds = {
+  date: ["int"],
+  "time-millis": ["int"],
+  "time-micros": ["long"],
+  "timestamp-millis": ["long"],
+  "timestamp-micros": ["long"],
+  "timestamp-nanos": ["long"],
+  "local-timestamp-millis": ["long"],
+  "local-timestamp-micros": ["long"],
+  "local-timestamp-nanos": ["long"],
+  uuid: ["string", "fixed"],
+  decimal: ["bytes", "fixed"],
+  "big-decimal": ["bytes"],
+  duration: ["fixed"],
+} as const;
+export type LogicalName = keyof typeof logicalKinds;
+
+/** A logical type that its attributes allow; one that they do not is none, as the specification asks. `scale` belongs to decimals. */
+export interface LogicalType {
+  readonly name: LogicalName;
+  readonly scale: number;
+}
+
 export interface AvroField {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly type: AvroNode;
   readonly hasDefault: boolean;
+  /** As in the schema's JSON. */
+  readonly default?: unknown;
 }
 
 /** Names are full names. A named type that refers to itself is a cycle in this tree. */
 export type AvroNode =
-  | { readonly kind: AvroPrimitive }
-  | { readonly kind: "fixed"; readonly name: string; readonly aliases: readonly string[]; readonly size: number }
+  | { readonly kind: AvroPrimitive; readonly logical?: LogicalType }
+  | {
+      readonly kind: "fixed";
+      readonly name: string;
+      readonly aliases: readonly string[];
+      readonly size: number;
+      readonly logical?: LogicalType;
+    }
   | {
       readonly kind: "enum";
       readonly name: string;
@@ -138,6 +169,10 @@ function parseObject(json: JsonObject, context: Context): Parsed {
     default: {
       const { node, canonical } = parseName(type, context);
       const attributes = others(json, ["type"], context);
+      const logical = isPrimitive(node.kind) ? logicalOf(json, node.kind, undefined) : undefined;
+      if (logical !== undefined && isPrimitive(node.kind)) {
+        return { node: { kind: node.kind, logical }, canonical: `{"type":${canonical},${attributes.join(",")}}` };
+      }
       return { node, canonical: attributes.length === 0 ? canonical : `{"type":${canonical},${attributes.join(",")}}` };
     }
   }
@@ -179,7 +214,12 @@ function parseField(json: unknown, context: Context): { readonly field: AvroFiel
   const attributes = [...aliasText(aliases), ...others(object, ["name", "type", "aliases"], context)];
   const canonical = `{"name":${JSON.stringify(name)},"type":${type.canonical}`;
   return {
-    field: { name, aliases, type: type.node, hasDefault: Object.hasOwn(object, "default") },
+    field: {
+      name,
+      aliases,
+      type: type.node,
+      ...(Object.hasOwn(object, "default") ? { hasDefault: true, default: object["default"] } : { hasDefault: false }),
+    },
     canonical: [canonical, ...attributes].join(",") + "}",
   };
 }
@@ -216,7 +256,8 @@ function parseFixed(json: JsonObject, context: Context): Parsed {
   const size = own(json, "size");
   if (!Number.isSafeInteger(size) || (size as number) < 0)
     throw invalid(context.path, `has a fixed ${JSON.stringify(name)} without a valid size`);
-  const node: AvroNode = { kind: "fixed", name, aliases, size: size as number };
+  const logical = logicalOf(json, "fixed", size as number);
+  const node: AvroNode = { kind: "fixed", name, aliases, size: size as number, ...(logical && { logical }) };
   define(context, name, node);
   const attributes = [
     ...aliasText(aliases),
@@ -224,6 +265,24 @@ function parseFixed(json: JsonObject, context: Context): Parsed {
   ];
   const canonical = `{"type":"fixed","name":${JSON.stringify(name)},"size":${String(size)}`;
   return { node, canonical: [canonical, ...attributes].join(",") + "}" };
+}
+
+/** @param size of a fixed */
+function logicalOf(json: JsonObject, kind: AvroNode["kind"], size: number | undefined): LogicalType | undefined {
+  const name = own(json, "logicalType");
+  if (typeof name !== "string" || !Object.hasOwn(logicalKinds, name)) return undefined;
+  const logical = name as LogicalName;
+  if (!(logicalKinds[logical] as readonly string[]).includes(kind)) return undefined;
+  if (logical === "uuid" && kind === "fixed" && size !== 16) return undefined;
+  if (logical === "duration" && size !== 12) return undefined;
+  if (logical !== "decimal") return { name: logical, scale: 0 };
+  const [precision, scale] = [own(json, "precision"), own(json, "scale") ?? 0];
+  const fits = Number.isInteger(precision) && (precision as number) > 0 && Number.isInteger(scale);
+  const most = size === undefined ? Infinity : Math.floor(Math.log10(2) * (8 * size - 1));
+  if (!fits || (scale as number) < 0 || (scale as number) > (precision as number) || (precision as number) > most) {
+    return undefined;
+  }
+  return { name: logical, scale: scale as number };
 }
 
 function parseNames(

@@ -25,10 +25,12 @@ export interface ModelSchema {
   readonly fingerprint: string;
 }
 
-/** The schemas of all topics of a definition: events, side inputs, nodes, edges. */
+/** The schemas of RDG's own topics of a definition: events, side inputs, nodes, edges. */
 export function modelSchemas(model: GraphModel): readonly ModelSchema[] {
   return [
-    ...model.events.map((event) => modelSchema(`events.${event.name}`, eventSchema(event))),
+    ...model.events
+      .filter(({ source }) => source === undefined)
+      .map((event) => modelSchema(`events.${event.name}`, eventSchema(event))),
     ...model.sideInputs.map((input) => modelSchema(`inputs.${input.name}`, sideInputSchema(input))),
     ...model.nodes.map((node) => modelSchema(`nodes.${node.name}`, nodeUpdateSchema(node))),
     ...model.edges.map((edge) => modelSchema(`edges.${edge.name}`, edgeUpdateSchema(edge))),

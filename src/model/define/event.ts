@@ -4,6 +4,7 @@ import { checkInteger, checkName, checkOptions, declarationNameMax, definitionEr
 import { declare, durationMs, positiveMs, type AnyEvent, type AnySideInput, type Duration } from "./declaration.ts";
 import type { Valued } from "./expression.ts";
 import { fieldModels, type EventFields, type InputValue, type Value } from "./field.ts";
+import { sourceModel, type SourceOptions } from "./source.ts";
 import { standardSchema, type StandardSchema } from "./standard-schema.ts";
 
 export interface EventDef<N extends string, F extends EventFields>
@@ -30,6 +31,8 @@ export interface EventOptions<F extends EventFields> {
   readonly partitions?: number;
   /** Neither given: kept for ever. */
   readonly retention?: { readonly time?: Duration; readonly bytes?: number };
+  /** The topic that a team already has these events in. Where RDG keeps its log itself they come as all others do. */
+  readonly from?: SourceOptions<NoInfer<F>>;
 }
 
 const partitionsMax = 1024;
@@ -51,7 +54,7 @@ export function event<const N extends string, F extends EventFields>(
 }
 
 function eventModel<F extends EventFields>(name: string, options: EventOptions<F>): EventModel {
-  checkOptions(options, ["fields", "key", "time", "id", "dedupHorizon", "partitions", "retention"]);
+  checkOptions(options, ["fields", "key", "time", "id", "dedupHorizon", "partitions", "retention", "from"]);
   const fields = fieldModels(options.fields);
   const { partitions = 1, dedupHorizon = "1h" } = options;
   checkInteger(partitions, 1, partitionsMax, "partitions");
@@ -67,6 +70,7 @@ function eventModel<F extends EventFields>(name: string, options: EventOptions<F
     dedupHorizonMs: durationMs(dedupHorizon, "dedupHorizon"),
     partitions,
     retention: retentionModel(options.retention),
+    ...(options.from === undefined ? {} : { source: sourceModel(options.from, fields) }),
   };
 }
 

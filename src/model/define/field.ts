@@ -1,6 +1,7 @@
 import { itemsMax, nestingMax } from "../avro/json-values.ts";
 // `t`: the fields and properties of declarations. A field's type parameters carry everything that values, rows and contributions are typed by.
 import type { FieldModel, MergePolicy, PropertyModel, ScalarType, ValueType } from "../definition.ts";
+import { nestingOf } from "../value-type.ts";
 import { checkInteger, checkName, checkOptions, definitionError, fieldNameMax, plainEntries, within } from "./check.ts";
 
 export type Kind = ValueType["kind"] | "set" | "counter";
@@ -202,12 +203,6 @@ function checkNesting(type: ValueType, place: string): void {
   if (nestingOf(type) <= nestingMax) return;
   const message = `Arrays, maps and records are nested more than ${nestingMax} deep.`;
   throw definitionError("nested_too_deep", message, "Flatten the type.", place);
-}
-
-function nestingOf(type: ValueType): number {
-  if (type.kind === "array") return 1 + nestingOf(type.item);
-  if (type.kind === "map") return 1 + nestingOf(type.value);
-  return type.kind === "record" ? 1 + Math.max(0, ...type.fields.map((field) => nestingOf(field.type))) : 0;
 }
 
 function enumType(symbols: readonly string[]): ValueType {

@@ -1,0 +1,11 @@
+// Where RDG keeps its log itself, nobody else has topics there: events that teams have elsewhere come through the gateway, as all others do.
+import type { Graph } from "../index.ts";
+import type { EventModel } from "../model/definition.ts";
+
+export function withoutSources(graph: Graph): Graph {
+  const events = graph.model.events.map((event): EventModel => {
+    const { source: _, ...rest } = event;
+    return rest;
+  });
+  return { ...graph, model: { ...graph.model, events } };
+}
