@@ -9,7 +9,7 @@ import { encodeUpdateBatch } from "../../src/model/update/codec.ts";
 
 const [bootstrap, prefix, instance] = process.argv.slice(2) as [string, string, string];
 const topic = "events.hit";
-const windowEvents = 40;
+const windowEvents = 100;
 const leaving = new AbortController();
 process.once("SIGTERM", () => leaving.abort(new RdgError("closed", "stopped", "The worker was told to stop.")));
 console.log("ready");
@@ -42,7 +42,7 @@ async function run(assignment: JobAssignment): Promise<void> {
   const consumed = new Map(committed.map(({ partition, offset }) => [partition, offset]));
   const from = partitions.map((partition) => ({ topic, partition, offset: (consumed.get(partition) ?? -1) + 1 }));
   const signal = AbortSignal.any([ending, leaving.signal]);
-  const commits: Promise<unknown>[] = [];
+  const underWay = new Set<Promise<unknown>>();
   let texts: string[] = [];
   const publish = (): void => {
     if (texts.length === 0) return;
@@ -51,8 +51,11 @@ async function run(assignment: JobAssignment): Promise<void> {
     const quarantined = { topic: "quarantine.hit", batch: batchOf(texts) };
     texts = [];
     const commit = assignment.commit({ updates, quarantined, inputs, counters: { received: [...received] } });
-    commit.catch(() => undefined);
-    commits.push(commit);
+    underWay.add(commit);
+    commit.then(
+      () => underWay.delete(commit),
+      () => undefined,
+    );
   };
   try {
     for await (const frame of log.read({ topics: [topic], partitions, from, signal })) {
@@ -62,12 +65,12 @@ async function run(assignment: JobAssignment): Promise<void> {
         consumed.set(frame.partition, frame.firstOffset + (frame.offsets?.[i] ?? i));
         if (texts.length === windowEvents) publish();
       }
-      publish();
-      if (commits.length > 4) await commits.shift();
+      if (underWay.size === 0) publish();
+      else if (underWay.size > 4) await Promise.race(underWay);
       if (signal.aborted) break;
     }
     publish();
-    await Promise.all(commits);
+    await Promise.all(underWay);
   } finally {
     await assignment.close();
   }

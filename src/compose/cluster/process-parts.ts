@@ -4,6 +4,7 @@ import type { Clock, Timers } from "../../core/clock.ts";
 import { RdgError } from "../../core/errors.ts";
 import { type ControlledGateway, createGateway } from "../../gateway/gateway.ts";
 import type { Graph } from "../../index.ts";
+import { inspectTopics } from "../../log/kafka/inspect.ts";
 import { openKafkaLog } from "../../log/kafka/log.ts";
 import type { Log } from "../../log/port.ts";
 import { openConfluentRegistry } from "../../schemas/confluent/registry.ts";
@@ -11,7 +12,8 @@ import { openEmbeddedRegistry } from "../../schemas/embedded/registry.ts";
 import type { SchemaRegistry } from "../../schemas/port.ts";
 import type { Logger } from "../logger.ts";
 import { deploy } from "./deploy.ts";
-import { alignWithDeployment, readDeployment } from "./deployment.ts";
+import type { Cluster } from "./deployment-plan.ts";
+import { alignWithDeployment, nothingDeployed, readDeployment } from "./deployment.ts";
 import { type JobsRole, openJobsRole } from "./jobs-role.ts";
 import { openProcessFolder } from "./process-folder.ts";
 import { openReplica, type Replica } from "./replica.ts";
@@ -48,11 +50,12 @@ export async function openParts(options: ProcessOptions, opened: AsyncDisposable
   const connection = await kafkaConnectionOf(settings);
   const folder = await openProcessFolder(settings.data);
   opened.defer(() => folder.release());
-  const log = await openKafkaLog({ connection, clock, timers, settings: kafkaLogSettingsOf(settings) });
+  const kafka = { connection, clock, timers, settings: { ...kafkaLogSettingsOf(settings), instance: folder.name } };
+  const log = await openKafkaLog(kafka);
   opened.defer(() => log.close());
   const registry = await openRegistry(roles, options);
   opened.defer(() => registry.close());
-  if (settings["deploy.onStart"]) await deploy({ graph: options.graph, log, registry });
+  if (settings["deploy.onStart"]) await deployHere(options.graph, { log, registry, topics: inspectTopics(kafka) });
   const deployment = await readDeployment(log);
   // A registry comes first: deployments register their schemas there.
   if (deployment === undefined && [...roles].some((role) => role !== "registry")) throw nothingDeployed();
@@ -80,15 +83,17 @@ export async function openParts(options: ProcessOptions, opened: AsyncDisposable
   return { roles, graph, log, registry, gateway, jobs, replica };
 }
 
+async function deployHere(graph: Graph, cluster: Cluster & { readonly log: Log }): Promise<void> {
+  try {
+    await deploy({ graph, cluster, allow: [] });
+  } finally {
+    cluster.topics.close();
+  }
+}
+
 async function openRegistry(roles: Roles, { settings, clock, timers }: ProcessOptions): Promise<SchemaRegistry> {
   if (roles.has("registry")) return await openEmbeddedRegistry({ folder: join(settings.data, "schemas") });
   return openConfluentRegistry({ connection: registryConnectionOf(settings), clock, timers });
-}
-
-function nothingDeployed(): RdgError {
-  return new RdgError("conflict", "not_deployed", "Nothing is deployed on this cluster.", {
-    hint: "Run `rdg deploy` first, or start with --deploy-on-start true while you develop.",
-  });
 }
 
 function storesNothing(): RdgError {

@@ -45,6 +45,12 @@ const ownSettings = {
     default: "lz4",
     description: "Of what RDG writes: none, gzip, snappy, lz4 or zstd.",
   },
+  "kafka.session": {
+    kind: "duration",
+    default: 0,
+    description:
+      "How long nothing is heard of a process with jobs before others have its partitions; 0 is what the brokers say.",
+  },
   "kafka.tls": { kind: "boolean", default: false, description: "Whether connections to Kafka are encrypted." },
   "kafka.ca": {
     kind: "text",
@@ -105,6 +111,7 @@ export function kafkaLogSettingsOf(settings: ClusterSettings): Partial<KafkaLogS
     replicationFactor: settings["kafka.replication"],
     minInsyncReplicas: settings["kafka.minInsync"] || undefined,
     compression,
+    sessionTimeoutMs: settings["kafka.session"] || undefined,
   };
 }
 
