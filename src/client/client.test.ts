@@ -9,6 +9,7 @@ import {
   peopleServer,
   person,
   prices,
+  rating,
   thing,
 } from "../../test/client/people.ts";
 import { RdgError } from "../core/errors.ts";
@@ -16,6 +17,7 @@ import { BadRecords, type Gateway, type ProduceRequest } from "../gateway/port.t
 import type { Client } from "./client.ts";
 import { eventJson } from "./event-json.ts";
 import { connect } from "./grpc/index.ts";
+import { rowAs } from "./levels.ts";
 
 let server: PeopleServer;
 let rdg: Client;
@@ -140,6 +142,31 @@ describe.each(["http", "grpc"] as const)("the client over %s", (transport) => {
       ],
     });
     expect(() => rdg.from(person, "ann").both(knows, { where: (e) => e.since.add(1).gt(2000) })).toThrow(RdgError);
+  });
+
+  test("asks in text; what declarations would say is not known, and is made of rows by hand", async () => {
+    let answer = await rdg.query("(person {id: 'ann'})-[:knows]-()-[w:owns {latest: 2}]->(thing)", {
+      defaults: { since: "ever" },
+      budget: { scanned: 1_000 },
+    });
+    expect(answer.level(0).map(({ type, id }) => [type, id])).toEqual([["person", "ann"]]);
+    expect(answer.edges(0).map(({ type, from, to }) => [type, from.id, to.id])).toContainEqual(["knows", "ann", "bob"]);
+    expect(answer.edges(1).map((row) => rowAs(row, owns)?.properties.count)).toEqual([7n]);
+    expect(answer.nodes.map((node) => rowAs(node, thing)?.properties.name)).toEqual(["Car"]);
+    answer = await rdg.query("(person {id: 'ann'})-[:owns {latest: 2}]->()");
+    const pages: string[][] = [];
+    for (;;) {
+      pages.push(answer.edges(0).map(({ to }) => to.id));
+      if (answer.complete) break;
+      answer = await answer.more();
+    }
+    expect(pages).toEqual([["t5", "t4"], ["t3", "t2"], ["t1"]]);
+    const enriched = await rdg.query("(person {id: 'bob'})-[:owns]->(thing)", { enrich: [rating] });
+    expect(enriched.nodes).toMatchObject([{ id: "car", enriched: { rating: { stars: 5n } } }]);
+    for (const wrong of ["(person {id: 'ann'})-[:onws]->()", "(person"]) {
+      const place: unknown = expect.stringMatching(/^1:\d+$/);
+      await expect(rdg.query(wrong)).rejects.toMatchObject({ kind: "invalid", code: "query_syntax", place });
+    }
   });
 
   test("finds what its filters ask for", async () => {

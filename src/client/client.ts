@@ -15,6 +15,7 @@ import type { ProducerOptions } from "./producer-options.ts";
 import { BatchingProducer, type EventProducer } from "./producer.ts";
 import type { Questions } from "./questions.ts";
 import type { Steps } from "./steps.ts";
+import { type TextAnswer, type TextOptions, askAsText } from "./text-query.ts";
 import type { Produced, Question, Transport } from "./transport.ts";
 import { type Asking, TraversalSteps } from "./traversal.ts";
 
@@ -58,6 +59,11 @@ export interface Client extends Questions {
     event: EventDef<N, F> | SideInputDef<N, F>,
     options?: ProducerOptions,
   ): EventProducer<InputValue<F>>;
+  /**
+   * Asks in text, for what people write: "(account {id: 'a1'})-[:has_profile]->(profile)". Programs had better build it: `from`.
+   * @throws RdgError invalid, with the place in the text
+   */
+  query(text: string, options?: TextOptions): Promise<TextAnswer>;
   /** Gives connections back, where the transport keeps any: gRPC. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -118,6 +124,7 @@ export function clientOver(transport: Transport, options: ConnectOptions, ports:
   const close = async (): Promise<void> => transport.close();
   const client = {
     ...questionsOver(ask),
+    query: (text: string, own: TextOptions = {}) => askAsText(ask, text, own),
     close,
     [Symbol.asyncDispose]: close,
     produce(event: AnyEvent | AnySideInput, first: unknown, ...more: readonly unknown[]): Promise<Produced> {

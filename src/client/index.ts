@@ -20,6 +20,7 @@ export type {
   RunOptions,
   Steps,
 } from "./steps.ts";
+export type { TextAnswer, TextOptions } from "./text-query.ts";
 export type { Produced } from "./transport.ts";
 export type { SelectingEdge, WalkedEdge } from "./walked-edge.ts";
 export type { EnrichmentAnswer, Explanation, RuleOrigin, TruncationCause } from "../model/traversal.ts";

@@ -10,7 +10,8 @@ import type { Walk } from "./walked-edge.ts";
 
 /** What an answer's rows are decoded by. */
 export interface AnswerShape {
-  readonly start: AnyNode;
+  /** Missing where the traversal is text: no declaration is known then. */
+  readonly start: AnyNode | undefined;
   readonly hops: readonly HopShape[];
   readonly enrichments: readonly AnyAskedEnrichment[];
 }
@@ -97,7 +98,7 @@ export function levelsOf(
 
 function levelOf(hop: number, repetition: number, level: LevelAnswer, shape: AnswerShape): Level {
   const { start, hops, enrichments } = shape;
-  const types = hop < 0 ? new Map([[start.name, start]]) : hops[hop]?.far;
+  const types = hop < 0 ? start && new Map([[start.name, start]]) : hops[hop]?.far;
   return new Level(hop, repetition, level, types, enrichments);
 }
 

@@ -4,7 +4,8 @@
 // else what the server said. An aborted signal ends the request and rejects with the signal's reason.
 import type { LevelAnswer, TraverseAnswer } from "../model/traversal.ts";
 
-export type Question = "traverse" | "nodes" | "edges" | "count" | "shortest-path" | "common-neighbours";
+/** `query`: a traversal as text. */
+export type Question = "traverse" | "query" | "nodes" | "edges" | "count" | "shortest-path" | "common-neighbours";
 
 /** An answer without its levels. */
 export type TraverseEnd = Omit<TraverseAnswer, "levels">;

@@ -1,4 +1,5 @@
 // What is behind `Steps`: each step makes a new one, with the request so far and what its answer's rows are decoded by.
+import type { AnyNode } from "../model/define/declaration.ts";
 import type { AnyAskedEnrichment } from "../model/define/enrichment.ts";
 import type {
   BudgetRequest,
@@ -30,7 +31,7 @@ interface WildHopOptions extends AnyBounds {
   readonly repeat?: { readonly times: number; readonly until?: Condition };
 }
 
-interface RunOptions {
+export interface AnyRunOptions {
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
   readonly waitFor?: readonly string[];
@@ -51,7 +52,7 @@ export interface Asking {
 
 interface Built {
   readonly start: Omit<StartRequest, "type">;
-  readonly shape: AnswerShape;
+  readonly shape: AnswerShape & { readonly start: AnyNode };
   readonly hops: readonly HopRequest[];
 }
 
@@ -94,7 +95,7 @@ export class TraversalSteps {
     return new TraversalSteps(this.#asking, { ...this.#built, shape: { ...shape, enrichments: all } });
   }
 
-  request(options: RunOptions = {}): TraverseRequest {
+  request(options: AnyRunOptions = {}): TraverseRequest {
     const { start, shape, hops } = this.#built;
     const { enrichments } = shape;
     return {
@@ -106,20 +107,20 @@ export class TraversalSteps {
     };
   }
 
-  async run(options: RunOptions = {}): Promise<TypedAnswer> {
+  async run(options: AnyRunOptions = {}): Promise<TypedAnswer> {
     return this.#answer(await this.#asking.ask(this.request(options), options.signal), options);
   }
 
-  async resume(next: string, options: RunOptions = {}): Promise<TypedAnswer> {
+  async resume(next: string, options: AnyRunOptions = {}): Promise<TypedAnswer> {
     return this.#answer(await this.#continued(next, options), options);
   }
 
-  async explain(options: RunOptions = {}): Promise<Explanation> {
+  async explain(options: AnyRunOptions = {}): Promise<Explanation> {
     const request: TraverseRequest = { ...this.request(options), explain: "plan" };
     return (await this.#asking.ask(request, options.signal)).explain!;
   }
 
-  rows(hop?: number, options: RunOptions & { readonly stream?: boolean } = {}): AsyncIterable<AnyEdgeRow> {
+  rows(hop?: number, options: AnyRunOptions & { readonly stream?: boolean } = {}): AsyncIterable<AnyEdgeRow> {
     const { shape } = this.#built;
     const wanted = hop ?? shape.hops.length - 1;
     const request = this.request(options);
@@ -130,11 +131,11 @@ export class TraversalSteps {
     return rowPages(first, continued, wanted, shape, read);
   }
 
-  #answer(answer: TraverseAnswer, options: RunOptions): TypedAnswer {
+  #answer(answer: TraverseAnswer, options: AnyRunOptions): TypedAnswer {
     return new TypedAnswer(this.#built.shape, [answer], (next) => this.#continued(next, options));
   }
 
-  #continued(next: string, options: RunOptions): Promise<TraverseAnswer> {
+  #continued(next: string, options: AnyRunOptions): Promise<TraverseAnswer> {
     return this.#asking.ask({ continue: next, ...besideOf(options) }, options.signal);
   }
 
@@ -170,7 +171,7 @@ export class TraversalSteps {
   }
 }
 
-function besideOf({ budget, cache, profile, waitFor, timeoutMs }: RunOptions): Partial<TraverseRequest> {
+export function besideOf({ budget, cache, profile, waitFor, timeoutMs }: AnyRunOptions): Partial<TraverseRequest> {
   return {
     ...(budget && { budget }),
     ...(cache !== undefined && { cache }),

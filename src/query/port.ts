@@ -43,6 +43,8 @@ export interface Queries extends Questions {
   traverseLines(request: unknown, context: QueryContext): AsyncIterable<Uint8Array>;
   /** Asked as text: `{ query, ...members of a TraverseRequest but from and hops }`. */
   query(request: unknown, context: QueryContext): Promise<QueryAnswer>;
+  /** As `traverseParts`. */
+  queryParts(request: unknown, context: QueryContext, whole?: TakesWhole): AsyncIterable<TraversalPart>;
   queryLines(request: unknown, context: QueryContext): AsyncIterable<Uint8Array>;
   /** A `NodeAnswer`; rejects with `not_found` when the node is not visible. */
   node(type: string, id: string, context: QueryContext): Promise<QueryAnswer>;

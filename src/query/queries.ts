@@ -158,15 +158,33 @@ class StoreQueries implements Queries {
   }
 
   traverseParts(request: unknown, context: QueryContext, whole?: TakesWhole): PartWalk {
+    return this.walkOf(
+      () => this.begin(request, context),
+      context,
+      whole,
+      (error) => error,
+    );
+  }
+
+  queryParts(request: unknown, context: QueryContext, whole?: TakesWhole): PartWalk {
+    return this.walkOf(() => this.begin(this.parse(request), context), context, whole, retold);
+  }
+
+  private walkOf(
+    begin: () => TraversalRun,
+    context: QueryContext,
+    whole: TakesWhole | undefined,
+    told: (error: unknown) => unknown,
+  ): PartWalk {
     const { signal } = context;
     return new PartWalk({
-      begin: () => this.begin(request, context),
+      begin,
       taken: (run) =>
         whole !== undefined && this.takenInPlace(run, context, (found, end) => (whole(found, end) ? 0 : undefined)),
       slots: this.slots,
       signal,
       onWalked: (run) => this.options.observe?.(run.observed(0, 0), context),
-      told: (error) => toldWhenAborted(error, signal),
+      told: (error) => told(toldWhenAborted(error, signal)),
     });
   }
 
@@ -199,12 +217,7 @@ class StoreQueries implements Queries {
   }
 
   async *queryLines(request: unknown, context: QueryContext): AsyncGenerator<Uint8Array> {
-    const parsed = this.parse(request);
-    try {
-      yield* this.traverseLines(parsed, context);
-    } catch (error) {
-      throw retold(error);
-    }
+    for await (const part of this.queryParts(request, context)) yield this.encoder.line(part);
   }
 
   /** The request that the text means. */

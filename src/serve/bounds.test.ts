@@ -169,6 +169,7 @@ const largeAnswers: Queries = {
   traverse: async () => ({ json: large }),
   query: async () => ({ json: large }),
   traverseParts: async function* () {},
+  queryParts: async function* () {},
   traverseLines: async function* () {},
   queryLines: async function* () {},
   node: async () => ({ json: large }),

@@ -72,6 +72,7 @@ const echo: Queries = {
   traverse: async (request) => answerOf({ traverse: request }),
   query: async (request) => answerOf({ query: request }),
   traverseParts: async function* () {},
+  queryParts: async function* () {},
   traverseLines: async function* () {},
   queryLines: async function* () {},
   node: async (type, id) => answerOf([type, id]),

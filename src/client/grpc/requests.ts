@@ -53,7 +53,12 @@ const directions: Readonly<Record<HopDirection, Direction>> = {
 const orders = { latest: Order.ORDER_LATEST, any: Order.ORDER_ANY } as const;
 const explains = { plan: Explain.EXPLAIN_PLAN, profile: Explain.EXPLAIN_PROFILE } as const;
 
-export function traverseMessage(request: TraverseRequest | ContinueRequest): Uint8Array {
+/** A traversal whose start and hops are text. */
+export interface TextRequest extends Omit<TraverseRequest, "from" | "hops"> {
+  readonly query: string;
+}
+
+export function traverseMessage(request: TraverseRequest | ContinueRequest | TextRequest): Uint8Array {
   const { budget, cache, explain, waitFor, timeoutMs } = request;
   const beside = {
     budget: { ...budget },
@@ -66,14 +71,18 @@ export function traverseMessage(request: TraverseRequest | ContinueRequest): Uin
     const question = { $case: "continuation", value: request.continue } as const;
     return TraverseMessage.encode({ ...beside, question, hops: [], defaults: undefined, enrich: [] }).finish();
   }
-  const { from, hops = [], defaults, enrich = [] } = request;
+  const { defaults, enrich = [] } = request;
+  const ruled = { ...beside, defaults: defaults && ruleMessage(defaults), enrich: [...enrich] };
+  if ("query" in request) {
+    const question = { $case: "query", value: request.query } as const;
+    return TraverseMessage.encode({ ...ruled, question, hops: [] }).finish();
+  }
+  const { from, hops = [] } = request;
   const start = { type: from.type, ids: [...from.ids], select: namesMessage(from.select) };
   return TraverseMessage.encode({
-    ...beside,
+    ...ruled,
     question: { $case: "start", value: start },
     hops: hops.map(hopMessage),
-    defaults: defaults && ruleMessage(defaults),
-    enrich: [...enrich],
   }).finish();
 }
 

@@ -63,7 +63,7 @@ export class GrpcTransport implements Transport {
   }
 
   async ask(question: Question, request: object, signal: AbortSignal): Promise<unknown> {
-    if (question === "traverse") return whole(this.parts(request, signal));
+    if (question === "traverse" || question === "query") return whole(this.parts(request, signal));
     const { name, encode, decode } = methods[question];
     const bytes = (encode as (request: object) => Uint8Array)(request);
     return decode(await this.#unary(`/rdg.v1.GraphService/${name}`, bytes, signal));

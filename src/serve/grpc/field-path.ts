@@ -45,6 +45,7 @@ const shapes: Readonly<Record<RequestShape, Shape>> = {
   traverse: object({
     from: ["start", object({ type: ["type"], ids: ["ids", list()], select: selectNames })],
     continue: ["continuation"],
+    query: ["query"],
     hops: ["hops", list(hop)],
     defaults: ["defaults", object(rule)],
     budget,

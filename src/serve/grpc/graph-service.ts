@@ -38,7 +38,10 @@ export function graphService(calls: Calls, options: GraphServiceOptions): Handle
             if (message !== undefined) stream.write(message);
             return message !== undefined;
           };
-          const parts = queries.traverseParts(asked, context.query, whole);
+          const isText = request.question?.$case === "query";
+          const parts = isText
+            ? queries.queryParts(asked, context.query, whole)
+            : queries.traverseParts(asked, context.query, whole);
           await traverse(parts, encoder, stream, turn, answerMessageBytes);
         } finally {
           turn.end();

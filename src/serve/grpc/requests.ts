@@ -26,13 +26,18 @@ const explains: ReadonlyMap<Explain, "plan" | "profile"> = new Map([
 export function traverseRequestOf(message: TraverseMessage, leftMs: number | undefined): object {
   const { question, hops, defaults, enrich, explain } = message;
   if (question === undefined) {
-    throw new RdgError("invalid", "bad_request", "The request names neither a start nor a continuation.", {
-      hint: "Set start, or continuation.",
-    });
+    throw new RdgError(
+      "invalid",
+      "bad_request",
+      "The request names neither a start nor a continuation, and is no query.",
+      {
+        hint: "Set start, continuation or query.",
+      },
+    );
   }
   const explained = explains.get(explain);
   return {
-    ...(question.$case === "start" ? { from: startOf(question.value) } : { continue: question.value }),
+    ...askedOf(question),
     ...(hops.length > 0 && { hops: hops.map(hopOf) }),
     ...(defaults && { defaults: ruleOf(defaults) }),
     ...budgetOf(message.budget),
@@ -40,6 +45,17 @@ export function traverseRequestOf(message: TraverseMessage, leftMs: number | und
     ...(explained && { explain: explained }),
     ...optionsOf(message, leftMs),
   };
+}
+
+function askedOf(question: NonNullable<TraverseMessage["question"]>): object {
+  switch (question.$case) {
+    case "start":
+      return { from: startOf(question.value) };
+    case "continuation":
+      return { continue: question.value };
+    case "query":
+      return { query: question.value };
+  }
 }
 
 function startOf({ type, ids, select }: { type: string; ids: string[]; select: { names: string[] } | undefined }) {

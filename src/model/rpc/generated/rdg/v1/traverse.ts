@@ -67,7 +67,9 @@ export interface TraverseRequest {
       /** Where it starts. The hops are in `hops`. */
       { $case: "start"; value: Start } //
     /** Goes on where a hop of an earlier answer was cut: its `truncated.next`. Neither hops, defaults nor enrich may stand beside it. */
-    | { $case: "continuation"; value: string }
+    | { $case: "continuation"; value: string } //
+    /** Start and hops as query text: "(account {id: 'a1'})-[:has_profile]->(profile)". No `hops` may stand beside it. */
+    | { $case: "query"; value: string }
     | undefined;
   /** In order, at most 8; none: the starts only. */
   hops: Hop[];
@@ -293,6 +295,9 @@ export const TraverseRequest: MessageFns<TraverseRequest> = {
       case "continuation":
         writer.uint32(18).string(message.question.value);
         break;
+      case "query":
+        writer.uint32(90).string(message.question.value);
+        break;
     }
     for (const v of message.hops) {
       Hop.encode(v!, writer.uint32(26).fork()).join();
@@ -348,6 +353,14 @@ export const TraverseRequest: MessageFns<TraverseRequest> = {
             }
 
             message.question = { $case: "continuation", value: reader.string() };
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.question = { $case: "query", value: reader.string() };
             continue;
           }
           case 3: {
@@ -441,6 +454,12 @@ export const TraverseRequest: MessageFns<TraverseRequest> = {
       case "continuation": {
         if (object.question?.value !== undefined && object.question?.value !== null) {
           message.question = { $case: "continuation", value: object.question.value };
+        }
+        break;
+      }
+      case "query": {
+        if (object.question?.value !== undefined && object.question?.value !== null) {
+          message.question = { $case: "query", value: object.question.value };
         }
         break;
       }
