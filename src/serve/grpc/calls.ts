@@ -9,7 +9,7 @@ import type { QueryContext } from "../../query/port.ts";
 import { type Access, type Principal, mayReadOf } from "../auth/port.ts";
 import type { ByteBudget, Holding } from "../byte-budget.ts";
 import { isOurFault } from "../problems.ts";
-import type { Connections, PendingWrite } from "./connections.ts";
+import type { Connections, PendingWrite, ReadCall } from "./connections.ts";
 import type { RequestShape } from "./field-path.ts";
 import { readMessage } from "./messages.ts";
 import type { Handler, ServedCall } from "./served-call.ts";
@@ -89,7 +89,7 @@ export class Calls {
         const encoded = await answer(request, context);
         if (gone.signal.aborted) return;
         const { answers, connections } = this.#options;
-        answered = new AnswerHeld(answers, connections(), call.peer, encoded.length);
+        answered = new AnswerHeld(answers, connections(), call, encoded.length);
         call.send(Buffer.from(encoded.buffer, encoded.byteOffset, encoded.length), () => undefined);
         call.end();
       }).then(undefined, (error: unknown) => call.fail(this.#told(error, method, call)));
@@ -189,16 +189,16 @@ type Observer = (code: status, seconds: number) => void;
 /** What is here already is not asked to make room. */
 const notSlow = (): void => undefined;
 
-/** What was written of an answer and not taken yet: in the budget of answers, and looked at by those who cut connections that take nothing. */
+/** What was written of an answer and not taken yet: in the budget of answers, and looked at by those who end calls that nobody reads. */
 class AnswerHeld {
   readonly #holding: Holding;
   readonly #connections: Connections;
   readonly #write: PendingWrite;
 
-  constructor(answers: ByteBudget, connections: Connections, peer: string, bytes: number) {
-    this.#holding = answers.hold(() => connections.cut(peer));
+  constructor(answers: ByteBudget, connections: Connections, call: ReadCall, bytes: number) {
+    this.#holding = answers.hold(() => connections.giveUp(call));
     this.#connections = connections;
-    this.#write = connections.writing(peer);
+    this.#write = connections.writing(call);
     this.#holding.addRegardless(bytes);
   }
 
@@ -239,7 +239,7 @@ export class AnswerStream {
   write(bytes: Bytes): void {
     if (this.#signal.aborted) return;
     const { length } = bytes;
-    const held = new AnswerHeld(this.#answers, this.#connections, this.#call.peer, length);
+    const held = new AnswerHeld(this.#answers, this.#connections, this.#call, length);
     this.#pending.add(held);
     this.#pendingBytes += length;
     this.#call.send(bytes, () => {

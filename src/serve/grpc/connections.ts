@@ -1,4 +1,4 @@
-// The connections of the gRPC server: how many there are, and which of them are cut because they take nothing of what they asked for.
+// The connections of the gRPC server: how many there are, and what ends because it takes nothing of what it asked for: a call, or a connection with all of its.
 //
 // They are accepted here and handed to the library, because it neither bounds their number, nor can end one, nor takes a certificate that was renewed.
 import { type Server as NetServer, type Socket, createServer } from "node:net";
@@ -7,11 +7,15 @@ import type { ConnectionInjector } from "@grpc/grpc-js";
 import type { Clock, Timers } from "../../core/clock.ts";
 import { RdgError } from "../../core/errors.ts";
 import type { Tls } from "../auth/tls.ts";
+import type { ServedCall } from "./served-call.ts";
 import type { GrpcSettings } from "./settings.ts";
+
+/** A call as it is ended when nobody reads it. */
+export type ReadCall = Pick<ServedCall, "peer" | "isOver" | "reset">;
 
 /** An answer, or a part of one, that its reader has not taken. */
 export interface PendingWrite {
-  readonly peer: string;
+  readonly call: ReadCall;
   readonly sinceMs: number;
 }
 
@@ -90,18 +94,35 @@ export class Connections {
     for (const socket of this.#sockets.values()) socket.destroy();
   }
 
-  /** With all of its calls: nothing less gives back what is waiting to be sent. */
+  /** With all of its calls. */
   cut(peer: string): void {
     this.#sockets.get(peer)?.destroy();
+  }
+
+  /** Ends a call whose reader takes nothing. The connection's other calls go on, unless its other end is silent altogether. */
+  giveUp(call: ReadCall): void {
+    if (call.isOver) return;
+    const { peer } = call;
+    const session = call.reset();
+    if (session === undefined) return this.cut(peer);
+    if (session.destroyed) return;
+    const cancel = this.#timers.after(this.#settings.slowMs, () => this.cut(peer));
+    session.once("close", cancel);
+    const answered = (): void => {
+      session.off("close", cancel);
+      cancel();
+    };
+    // Not sent where many are unanswered: the time goes on.
+    session.ping((error) => (error === null ? answered() : undefined));
   }
 
   socketOf(peer: string): Socket | undefined {
     return this.#sockets.get(peer);
   }
 
-  /** Something was written to the peer; `written` says that it has been taken. */
-  writing(peer: string): PendingWrite {
-    const write = { peer, sinceMs: this.#clock.monotonicMs() };
+  /** Something was written to the caller; `written` says that it has been taken. */
+  writing(call: ReadCall): PendingWrite {
+    const write = { call, sinceMs: this.#clock.monotonicMs() };
     this.#writes.add(write);
     return write;
   }
@@ -117,7 +138,7 @@ export class Connections {
       for (const write of this.#writes) {
         if (write.sinceMs > before) break;
         this.#writes.delete(write);
-        this.cut(write.peer);
+        this.giveUp(write.call);
       }
       this.#sweepLater();
     });

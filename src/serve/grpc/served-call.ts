@@ -1,5 +1,6 @@
 // Hot path: a call from its entrance to its end, between the library and a handler of ours. What has such a handler is not turned into one of the library's
 // streams, which cost a small traversal as much as its planning; other calls go on to the library once they have been let in.
+import { type Http2Session, type ServerHttp2Stream, constants } from "node:http2";
 import { Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface, status } from "@grpc/grpc-js";
 import type { RequestSpan } from "../../observe/port.ts";
 import type { Principal } from "../auth/port.ts";
@@ -39,6 +40,7 @@ export class ServedCall extends ServerInterceptingCall implements Listener {
   #code: status = status.CANCELLED;
   #toldId = false;
   #over = false;
+  #isReset = false;
 
   constructor(call: ServerInterceptingCallInterface, path: string, entrance: Entrance, handler: Handler | undefined) {
     super(call);
@@ -85,6 +87,25 @@ export class ServedCall extends ServerInterceptingCall implements Listener {
     const metadata = failure.metadata ?? new Metadata();
     metadata.set(requestIdName, this.requestId);
     this.#call.sendStatus({ ...failure, metadata });
+  }
+
+  /** Whether it has ended, or been ended: nothing more is taken of its answer. */
+  get isOver(): boolean {
+    return this.#over || this.#isReset;
+  }
+
+  /**
+   * Ends the call at once, whatever its reader has not taken, and nothing else of its connection.
+   * @returns the connection's session; undefined where the library does not show the call's stream: then nothing was done
+   */
+  reset(): Http2Session | undefined {
+    // What the library calls private. Its own ways of ending a call all wait until the reader has taken what was written.
+    const { stream } = this.#call as { readonly stream?: Partial<ServerHttp2Stream> };
+    const session = stream?.session;
+    if (session === undefined || stream?.close === undefined) return undefined;
+    this.#isReset = true;
+    stream.close(constants.NGHTTP2_CANCEL);
+    return session;
   }
 
   override start(next: Listener): void {

@@ -18,7 +18,7 @@ export interface GrpcSettings {
   readonly longCallsMax: number;
   /** Who sends for longer than this has to make room when too many are being received. */
   readonly slowMs: number;
-  /** A connection that takes nothing of an answer for so long is cut. */
+  /** A call that takes nothing of its answer for so long is ended; its connection is cut when it gives no sign of life within `slowMs` then. */
   readonly stallTimeoutMs: number;
   readonly handshakeTimeoutMs: number;
   /** A connection without calls is asked for a sign of life so often, and cut when it gives none in time. */
