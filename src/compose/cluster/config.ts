@@ -1,0 +1,39 @@
+// The settings file as its author types it: every setting with its type, and what is said per topic.
+import type { Setting, SettingList } from "../../core/settings.ts";
+import type { clusterSettings } from "./settings.ts";
+
+/** What `rdg.config.ts` exports. Sizes are bytes or texts such as "64MB", durations milliseconds or texts such as "5m". */
+export type RdgConfig = Section<typeof clusterSettings> & {
+  /** By topic, such as `events.playback`: instead of what the definition says. Taken when it is deployed. */
+  readonly topics?: Readonly<Record<string, TopicConfig>>;
+};
+
+export interface TopicConfig {
+  /** May grow, never shrink. */
+  readonly partitions?: number;
+  /** "forever" lifts what the definition says. */
+  readonly retention?: { readonly time?: string | number; readonly size?: string | number };
+}
+
+/** Gives a settings file its type: `export default defineConfig({ ... })`. */
+export function defineConfig(config: RdgConfig): RdgConfig {
+  return config;
+}
+
+interface WrittenKinds {
+  text: string;
+  integer: number | string;
+  size: number | string;
+  duration: number | string;
+  boolean: boolean;
+}
+
+/** Settings by the parts of their names: `store.memory` is `{ store: { memory } }`, or `"store.memory"` as it is. */
+type Section<L extends SettingList> = {
+  readonly [N in keyof L]?: L[N] extends Setting<infer K> ? WrittenKinds[K] : never;
+} & { readonly [H in HeadOf<keyof L>]?: Section<Under<L, H>> };
+
+type HeadOf<N> = N extends `${infer H}.${string}` ? H : never;
+type Under<L extends SettingList, H extends string> = {
+  readonly [N in keyof L as N extends `${H}.${infer R}` ? R : never]: L[N];
+};
