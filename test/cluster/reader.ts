@@ -3,6 +3,44 @@ import type { Random } from "../../src/core/random.ts";
 import { peopleIds, type Visits } from "./visits.ts";
 
 const pauseMs = 5;
+const lookEveryMs = 50;
+
+/** As load balancers do: sends requests to those only that say they are ready. */
+export class Balancer {
+  #ready: readonly string[] = [];
+  readonly #servers: readonly string[];
+  readonly #looking: Promise<void>;
+  #stopped = false;
+
+  constructor(servers: readonly string[]) {
+    this.#servers = servers;
+    this.#looking = this.#look();
+  }
+
+  get ready(): readonly string[] {
+    return this.#ready;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#looking;
+  }
+
+  async #look(): Promise<void> {
+    while (!this.#stopped) {
+      const answers = await Promise.all(
+        this.#servers.map((url) =>
+          fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1_000) }).then(
+            ({ status }) => status === 200,
+            () => false,
+          ),
+        ),
+      );
+      this.#ready = this.#servers.filter((_, i) => answers[i]);
+      await sleep(lookEveryMs);
+    }
+  }
+}
 
 export class Reader {
   /** Reads that nobody answered, and answers that were wrong. */
@@ -13,14 +51,14 @@ export class Reader {
   /** Reads that were answered by another process than the first one that was asked. */
   passedOn = 0;
   readonly #visits: Visits;
-  readonly #servers: readonly string[];
+  readonly #servers: () => readonly string[];
   readonly #random: Random;
   /** The most that any answer has told of a person. */
   readonly #seen = new Map<string, number>();
 
-  constructor(visits: Visits, servers: readonly string[], random: Random) {
+  constructor(visits: Visits, servers: readonly string[] | Balancer, random: Random) {
     this.#visits = visits;
-    this.#servers = servers;
+    this.#servers = servers instanceof Balancer ? () => servers.ready : () => servers;
     this.#random = random;
   }
 
@@ -40,11 +78,12 @@ export class Reader {
   async #read(person: string): Promise<void> {
     const atLeast = Math.max(this.#visits.visitsOf(person), this.#seen.get(person) ?? 0);
     const positions = this.#visits.positions;
-    const first = this.#random.below(this.#servers.length);
+    const servers = this.#servers();
+    const first = this.#random.below(Math.max(1, servers.length));
     const refusals: string[] = [];
     let late: string | undefined;
-    for (let i = 0; i < this.#servers.length; i++) {
-      const url = this.#servers[(first + i) % this.#servers.length]!;
+    for (let i = 0; i < servers.length; i++) {
+      const url = servers[(first + i) % servers.length]!;
       try {
         const [level] = await this.#visits.read(url, [person], positions);
         this.answered++;
