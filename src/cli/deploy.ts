@@ -2,7 +2,8 @@
 import type { Command } from "commander";
 import { clusterSettings } from "../compose/cluster/settings.ts";
 import { withOverrides } from "../compose/cluster/topic-overrides.ts";
-import { say } from "./output.ts";
+import { stepLines } from "./deployment-steps.ts";
+import { print, printJson } from "./output.ts";
 import { addSettingFlags, settingsOf } from "./settings.ts";
 
 export function addDeployCommand(program: Command): void {
@@ -10,9 +11,12 @@ export function addDeployCommand(program: Command): void {
     .command("deploy")
     .description("make a definition's topics and schemas on a cluster, and the definition what processes go by")
     .argument("[graph]", "the definition (default: graph.ts in this folder)")
+    .option("--allow-loss", "lower retention, although stored records are deleted by that")
+    .option("--allow-breaking", "change what stored events, producers or readers go by")
+    .option("--json", "print what was done as JSON")
     .addHelpText(
       "after",
-      "\nExample:\n  $ rdg deploy graph.ts --kafka-bootstrap kafka-1:9092 --registry-url http://registry:8081",
+      "\nWhat it would do: rdg plan. Running it again does what is still to be done.\n\nExample:\n  $ rdg deploy graph.ts --kafka-bootstrap kafka-1:9092 --registry-url http://registry:8081",
     );
   addSettingFlags(command, clusterSettings).action(
     async (file: string | undefined, options: Record<string, unknown>) => {
@@ -23,8 +27,13 @@ export function addDeployCommand(program: Command): void {
         import("../compose/graph-file.ts"),
       ]);
       const graph = withOverrides(await loadGraph(file), topics);
-      await withCluster(values, ({ log, registry }) => deploy({ graph, log, registry }));
-      say(`rdg: graph "${graph.model.name}" is deployed (fingerprint ${graph.fingerprint.slice(0, 12)})`);
+      const allow = [
+        ...(options["allowLoss"] === true ? (["loss"] as const) : []),
+        ...(options["allowBreaking"] === true ? (["breaking"] as const) : []),
+      ];
+      const { steps } = await withCluster(values, (cluster) => deploy({ graph, cluster, allow }));
+      if (options["json"] === true) printJson({ graph: graph.model.name, fingerprint: graph.fingerprint, steps });
+      else for (const line of stepLines(steps, "everything is there")) print(line);
     },
   );
 }

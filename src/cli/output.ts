@@ -9,6 +9,7 @@ export const exitCodes = {
   notFound: 3,
   unavailable: 4,
   difference: 5,
+  drift: 6,
 } as const;
 
 const codeOfKind: Readonly<Record<ErrorKind, number>> = {

@@ -1,21 +1,105 @@
-// `rdg plan`: prints what a definition asks for: topics, schemas, types and jobs.
+// `rdg plan`: prints what a definition asks for: topics, schemas, types and jobs; what has changed of topics that teams have; what a deployment would do.
 import type { Command } from "commander";
-import { print, printJson } from "./output.ts";
+import type { DeploymentStep } from "../compose/cluster/deployment-plan.ts";
+import { clusterSettings } from "../compose/cluster/settings.ts";
+import { withOverrides } from "../compose/cluster/topic-overrides.ts";
+import type { Graph } from "../index.ts";
+import type { SourceReport } from "../schemas/source-check.ts";
+import { stepLines } from "./deployment-steps.ts";
+import { exitCodes, type Finish, print, printJson } from "./output.ts";
+import { addSettingFlags, type InvocationSettings, settingsOf } from "./settings.ts";
 
-export function addPlanCommand(program: Command): void {
-  program
+interface Options extends Readonly<Record<string, unknown>> {
+  readonly json?: boolean;
+  readonly registry?: string;
+  readonly registryCa?: string;
+}
+
+export function addPlanCommand(program: Command, finish: Finish): void {
+  const command = program
     .command("plan")
-    .description("print the topics, schemas, types and jobs of a definition")
+    .description("print the topics, schemas, types and jobs of a definition, and what `rdg deploy` would do")
     .argument("[graph]", "the definition (default: graph.ts in this folder)")
+    .option("--registry <url>", "hold events that are read from a team's topics to their live schemas")
+    .option("--registry-ca <file>", "certificates that are trusted with it, PEM")
     .option("--json", "print the frozen definition as JSON")
-    .addHelpText("after", "\nExample:\n  $ rdg plan graph.ts")
-    .action(async (file: string | undefined, options: { json?: boolean }) => {
-      const [{ describeGraph }, { loadGraph }] = await Promise.all([
-        import("../compose/describe-graph.ts"),
-        import("../compose/graph-file.ts"),
-      ]);
-      const graph = await loadGraph(file);
-      if (options.json === true) printJson({ fingerprint: graph.fingerprint, model: graph.model });
-      else print(describeGraph(graph));
-    });
+    .addHelpText(
+      "after",
+      `
+Where kafka.bootstrap is set, the cluster is asked: + is made, ~ is changed, ! is refused unless it is allowed.
+With --registry the exit code is 5 when a live schema has drifted from the definition, or has records that cannot be read.
+
+Examples:
+  $ rdg plan graph.ts
+  $ rdg plan graph.ts --registry http://localhost:8081`,
+    );
+  addSettingFlags(command, clusterSettings).action(async (file: string | undefined, options: Options) => {
+    const [settings, { describeGraph }, { loadGraph }] = await Promise.all([
+      settingsOf(options),
+      import("../compose/describe-graph.ts"),
+      import("../compose/graph-file.ts"),
+    ]);
+    const graph = withOverrides(await loadGraph(file), settings.topics);
+    const steps = settings.values["kafka.bootstrap"] === "" ? undefined : await stepsOf(graph, settings);
+    const sources = options.registry === undefined ? undefined : await checked(graph.model.events, options);
+    if (options.json === true) {
+      printJson({
+        fingerprint: graph.fingerprint,
+        model: graph.model,
+        ...(sources && { sources: sources.reports }),
+        ...(steps && { steps }),
+      });
+    } else {
+      print(describeGraph(graph));
+      for (const line of (sources?.reports ?? []).flatMap(linesOf)) print(line);
+      if (steps)
+        print(
+          ["", "to deploy", ...stepLines(steps, "nothing: everything is there").map((line) => `  ${line}`)].join("\n"),
+        );
+    }
+    if (sources?.drifted === true) finish(exitCodes.difference);
+  });
+}
+
+async function stepsOf(graph: Graph, { values }: InvocationSettings): Promise<readonly DeploymentStep[]> {
+  const [{ withCluster }, { planDeployment }] = await Promise.all([
+    import("../compose/cluster/cluster.ts"),
+    import("../compose/cluster/deployment-plan.ts"),
+  ]);
+  return (await withCluster(values, (cluster) => planDeployment(graph, cluster))).steps;
+}
+
+async function checked(
+  events: Parameters<typeof import("../schemas/source-check.ts").checkSources>[0],
+  options: Options,
+) {
+  const [{ openNamedRegistry }, { checkSources, hasDrifted }] = await Promise.all([
+    import("../compose/registry.ts"),
+    import("../schemas/source-check.ts"),
+  ]);
+  const registry = await openNamedRegistry(options, process.env);
+  try {
+    const reports = await checkSources(events, registry);
+    return { reports, drifted: reports.some(hasDrifted) };
+  } finally {
+    await registry.close();
+  }
+}
+
+const effects = { every: "no record can be read", some: "some records cannot be read", none: "mind" } as const;
+
+function linesOf(report: SourceReport): readonly string[] {
+  const { event, topic, values, subject, version, latest, drift, findings, problem } = report;
+  const read = version === undefined ? "each record's own schema" : `version ${version}`;
+  const registered =
+    values === "json" ? "JSON, without a schema" : `${subject}, read by ${read}, latest ${latest ?? "none"}`;
+  return [
+    "",
+    `event ${event} from ${topic} (${registered})`,
+    ...(problem === undefined ? [] : [`  cannot be checked: ${problem.message}`]),
+    ...(drift?.changes ?? []).map((change) => `  version ${drift!.version}: ${change}`),
+    ...findings.map(({ version, place, reason, unreadable }) => {
+      return `  version ${version}, ${place || "the record"}: ${reason} (${effects[unreadable]})`;
+    }),
+  ];
 }

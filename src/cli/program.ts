@@ -30,6 +30,7 @@ Exit codes:
   3  what was named does not exist
   4  not running, refused for now, or owned by another process
   5  damage or a difference was found
+  6  a cluster is not as it was deployed
 
 Data goes to stdout, messages to stderr. NO_COLOR turns colours off.
 
@@ -60,8 +61,8 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   addCommonCommand(program);
   addClientCommand(program);
   addSchemaCommand(program);
-  addPlanCommand(program);
-  addStatusCommand(program);
+  addPlanCommand(program, finish);
+  addStatusCommand(program, finish);
   addStoreCommand(program, finish);
   addExportCommand(program);
   addConfigCommand(program);

@@ -1,20 +1,41 @@
-// `rdg status`: what a running RDG has received, made of it and still has to do.
+// `rdg status`: what a running RDG has received, made of it and still has to do; and whether a cluster is still as it was deployed.
 import type { Command } from "commander";
+import { clusterSettings } from "../compose/cluster/settings.ts";
 import { formatSize } from "../core/units.ts";
 import type { ProcessStatus, Status } from "../observe/port.ts";
 import { type ServerOptions, addServerOptions, requestJson } from "./connection.ts";
-import { print, printJson } from "./output.ts";
+import { stepLines } from "./deployment-steps.ts";
+import { exitCodes, type Finish, print, printJson } from "./output.ts";
+import { addSettingFlags, settingsOf } from "./settings.ts";
 
-export function addStatusCommand(program: Command): void {
+export function addStatusCommand(program: Command, finish: Finish): void {
   const command = program.command("status").description("print positions, lags, rates and counters of a running RDG");
   addServerOptions(command, "address of the RDG to ask")
     .option("--json", "print as JSON")
-    .addHelpText("after", "\nExample:\n  $ rdg status --json")
-    .action(async (options: ServerOptions & { json?: boolean }) => {
-      const status = await requestJson<Status | ProcessStatus>(options, "/v1/status");
-      if (options.json === true) printJson(status);
-      else print(written(status));
-    });
+    .option("--drift", "ask no RDG, but whether the cluster of the settings is still as it was deployed")
+    .addHelpText(
+      "after",
+      "\n--drift ends with 6 where topics, schemas or retention are not what was deployed.\n\nExample:\n  $ rdg status --json",
+    );
+  addSettingFlags(command, clusterSettings).action(async (options: ServerOptions & Record<string, unknown>) => {
+    if (options["drift"] === true) return finish(await printDrift(options));
+    const status = await requestJson<Status | ProcessStatus>(options, "/v1/status");
+    if (options["json"] === true) printJson(status);
+    else print(written(status));
+  });
+}
+
+/** Answers the exit code. */
+async function printDrift(options: Readonly<Record<string, unknown>>): Promise<number> {
+  const { values } = await settingsOf(options);
+  const [{ withCluster }, { findDrift }] = await Promise.all([
+    import("../compose/cluster/cluster.ts"),
+    import("../compose/cluster/drift.ts"),
+  ]);
+  const steps = await withCluster(values, findDrift);
+  if (options["json"] === true) printJson({ drift: steps });
+  else for (const line of stepLines(steps, "the cluster is as it was deployed")) print(line);
+  return steps.length === 0 ? exitCodes.ok : exitCodes.drift;
 }
 
 function written(status: Status | ProcessStatus): string {

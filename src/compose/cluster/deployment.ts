@@ -99,6 +99,12 @@ export function alignWithDeployment(graph: Graph, { model: deployed }: Deploymen
   return { ...graph, model: { ...aligned, events } };
 }
 
+export function nothingDeployed(): RdgError {
+  return new RdgError("conflict", "not_deployed", "Nothing is deployed on this cluster.", {
+    hint: "Run `rdg deploy` first, or start with --deploy-on-start true while you develop.",
+  });
+}
+
 function missingIn(model: GraphModel, deployed: GraphModel): string[] {
   const named = (kind: string, of: (model: GraphModel) => readonly { readonly name: string }[]): string[] => {
     const known = new Set(of(deployed).map(({ name }) => name));

@@ -1,0 +1,153 @@
+// What it takes to bring a definition to a cluster: the desired topics, schemas and definition compared with what is there, as steps that can be read and taken.
+import { RdgError } from "../../core/errors.ts";
+import { formatDuration, formatSize } from "../../core/units.ts";
+import type { Graph } from "../../index.ts";
+import type { FoundTopic, TopicInspector } from "../../log/kafka/inspect.ts";
+import type { LogReader, TopicSettings } from "../../log/port.ts";
+import { modelSchemas } from "../../model/avro/schemas.ts";
+import { classifyChange } from "../../model/change.ts";
+import type { SchemaRegistry } from "../../schemas/port.ts";
+import { topicsOf } from "../topics.ts";
+import { type Deployment, deploymentOf, deploymentTopic, readDeployment } from "./deployment.ts";
+
+export interface Cluster {
+  readonly log: LogReader;
+  readonly registry: SchemaRegistry;
+  readonly topics: TopicInspector;
+}
+
+/**
+ * - `safe`: nothing that is stored is touched.
+ * - `loss`: stored records may be deleted.
+ * - `breaking`: stored events, producers or readers of the deployed definition cannot go on as they are.
+ * - `impossible`: it cannot be done at all.
+ */
+export type StepRisk = "safe" | "loss" | "breaking" | "impossible";
+
+export interface DeploymentStep {
+  readonly kind: "topic" | "schema" | "definition";
+  readonly name: string;
+  readonly action: "create" | "change";
+  /** For people, such as `retention 6h -> 1h`. */
+  readonly what: string;
+  readonly risk: StepRisk;
+  /** Why it cannot be done, or is not safe. */
+  readonly why?: string;
+}
+
+export interface DeploymentPlan {
+  readonly steps: readonly DeploymentStep[];
+  /** The model as it would be deployed. */
+  readonly target: Deployment;
+  readonly desired: readonly TopicSettings[];
+  readonly found: ReadonlyMap<string, FoundTopic>;
+}
+
+/** Changes nothing. @throws RdgError conflict, `other_graph`, `definition_changed` */
+export async function planDeployment(graph: Graph, cluster: Cluster): Promise<DeploymentPlan> {
+  const { log, registry } = cluster;
+  const deployed = await readDeployment(log);
+  const target = deploymentOf(graph, deployed);
+  const desired = [deploymentTopic, ...topicsOf(target.model)];
+  const known = new Set((await log.topics()).map(({ name }) => name));
+  const found = await cluster.topics.find(desired.filter(isOwnTopic).map(({ name }) => name));
+  const steps = [
+    ...desired.flatMap((topic) => topicSteps(topic, known.has(topic.name), found.get(topic.name))),
+    ...(await schemaSteps(target, registry)),
+    ...definitionSteps(target, deployed),
+  ];
+  return { steps, target, desired, found };
+}
+
+/** Type topics are views of the journal, and topics that a team already has are not RDG's to change. */
+export function isOwnTopic({ form, foreign }: TopicSettings): boolean {
+  return form !== "updates" && foreign === undefined;
+}
+
+function topicSteps(topic: TopicSettings, isKnown: boolean, found: FoundTopic | undefined): DeploymentStep[] {
+  const { name, form, partitions, retention } = topic;
+  const step = { kind: "topic", name } as const;
+  if (!isOwnTopic(topic)) {
+    const what = topic.foreign === undefined ? "a view of the journal" : `read from the topic ${topic.foreign}`;
+    return isKnown ? [] : [{ ...step, action: "create", what, risk: "safe" }];
+  }
+  if (found === undefined) {
+    const what = `${partitions} partition${partitions === 1 ? "" : "s"}, ${retentionText(retention, form)}`;
+    if (!isKnown) return [{ ...step, action: "create", what, risk: "safe" }];
+    const why = "It was deleted on the brokers, and its records with it: jobs and replicas go by positions in it.";
+    return [{ ...step, action: "create", what, risk: "impossible", why }];
+  }
+  const steps: DeploymentStep[] = [];
+  if (found.compacted !== (form === "compacted")) {
+    const what = `compaction ${onOff(found.compacted)} -> ${onOff(form === "compacted")}`;
+    const why = "Somebody has changed its cleanup.policy: records may be gone.";
+    steps.push({ ...step, action: "change", what, risk: "impossible", why });
+  }
+  if (found.partitions !== partitions) {
+    const why = "It would reorder the records of a key.";
+    const what = `partitions ${found.partitions} -> ${partitions}`;
+    steps.push({ ...step, action: "change", what, risk: "impossible", why });
+  }
+  const [before, after] = [retentionText(found.retention, form), retentionText(retention, form)];
+  if (before !== after) {
+    const lowers =
+      isLower(retention.timeMs, found.retention.timeMs) || isLower(retention.sizeBytes, found.retention.sizeBytes);
+    const risk = lowers
+      ? ({ risk: "loss", why: "Records that are older or more are deleted." } as const)
+      : ({ risk: "safe" } as const);
+    steps.push({ ...step, action: "change", what: `${before} -> ${after}`, ...risk });
+  }
+  return steps;
+}
+
+async function schemaSteps({ model }: Deployment, registry: SchemaRegistry): Promise<DeploymentStep[]> {
+  const steps: DeploymentStep[] = [];
+  for (const { subject, schema } of modelSchemas(model)) {
+    if ((await registry.lookup(subject, schema)) !== undefined) continue;
+    const versions = await registry.versions(subject).catch(noneOfUnknown);
+    const step = { kind: "schema", name: subject, action: versions.length === 0 ? "create" : "change" } as const;
+    const reasons = versions.length === 0 ? [] : await registry.incompatibilities(subject, schema);
+    const what = versions.length === 0 ? "version 1" : `version ${versions.at(-1)! + 1}`;
+    if (reasons.length === 0) steps.push({ ...step, what, risk: "safe" });
+    else steps.push({ ...step, what, risk: "impossible", why: reasons.join("; ") });
+  }
+  return steps;
+}
+
+function noneOfUnknown(error: unknown): readonly number[] {
+  if (error instanceof RdgError && error.kind === "not_found") return [];
+  throw error;
+}
+
+function definitionSteps(target: Deployment, deployed: Deployment | undefined): DeploymentStep[] {
+  const step = { kind: "definition", name: target.model.name } as const;
+  if (deployed === undefined) return [{ ...step, action: "create", what: `graph ${target.model.name}`, risk: "safe" }];
+  return classifyChange(deployed.model, target.model).map(({ what, place, class: kind }): DeploymentStep => ({
+    ...step,
+    name: place,
+    action: "change",
+    what,
+    ...(kind === "breaking"
+      ? { risk: "breaking", why: "Stored events, producers or readers cannot go on as they are." }
+      : { risk: "safe" }),
+    ...(kind === "needs_backfill" ? { why: "What was computed from earlier events stays as it is." } : {}),
+  }));
+}
+
+/** Missing: for ever, without a bound. */
+function isLower(after: number | undefined, before: number | undefined): boolean {
+  return after !== undefined && (before === undefined || after < before);
+}
+
+const onOff = (is: boolean): string => (is ? "on" : "off");
+
+function retentionText({ timeMs, sizeBytes }: TopicSettings["retention"], form: TopicSettings["form"]): string {
+  if (form === "compacted") {
+    return timeMs === undefined ? "versions kept for ever" : `versions kept for ${formatDuration(timeMs)}`;
+  }
+  const bounds = [
+    timeMs === undefined ? [] : formatDuration(timeMs),
+    sizeBytes === undefined ? [] : `${formatSize(sizeBytes)} a partition`,
+  ].flat();
+  return bounds.length === 0 ? "kept for ever" : `kept for ${bounds.join(" or ")}`;
+}
