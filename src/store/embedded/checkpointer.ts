@@ -77,8 +77,16 @@ export class Checkpointer {
 
   /** Undefined, or what applying should wait for because a running checkpoint made it copy too much. */
   room(): Promise<void> | undefined {
-    if (this.#options.graph.epoch.copiedBytes < this.#copiedMaxBytes) return undefined;
-    return new Promise((resolve) => this.#progress.push(resolve));
+    return this.#hasRoom() ? undefined : this.#waitForRoom();
+  }
+
+  #hasRoom(): boolean {
+    return this.#options.graph.epoch.copiedBytes < this.#copiedMaxBytes;
+  }
+
+  async #waitForRoom(): Promise<void> {
+    do await new Promise<void>((resolve) => this.#progress.push(resolve));
+    while (!this.#hasRoom());
   }
 
   async #writeIfPossible(): Promise<void> {
@@ -95,7 +103,10 @@ export class Checkpointer {
     let captured: Capture | undefined;
     let debtBytes = 0;
     await alone(async () => {
-      this.#copiedMaxBytes = this.#options.copiedMaxBytes ?? Math.max(copiedLeastBytes, graph.usedBytes / 8);
+      this.#copiedMaxBytes = Math.max(
+        1,
+        this.#options.copiedMaxBytes ?? Math.max(copiedLeastBytes, graph.usedBytes / 8),
+      );
       captured = capture(graph, applied, retired);
       debtBytes = this.#debtBytes;
     });

@@ -59,14 +59,13 @@ export class HashTable {
   }
 
   #grow(shard: number): void {
-    const old = this.shards.words[shard]!;
-    const page = this.shards;
-    page.resize(shard, 0);
-    page.resize(shard, old.byteLength * 2);
-    const words = page.words[shard]!;
-    for (let slot = 0; slot < old.length; slot += 2) {
-      if (old[slot + 1] !== 0) place(words, old[slot]!, old[slot + 1]!);
-    }
+    const { shards } = this;
+    shards.renew(shard, shards.words[shard]!.byteLength * 2, (old) => {
+      const words = shards.words[shard]!;
+      for (let slot = 0; slot < old.length; slot += 2) {
+        if (old[slot + 1] !== 0) place(words, old[slot]!, old[slot + 1]!);
+      }
+    });
   }
 }
 

@@ -2,6 +2,7 @@
 //
 // A checkpoint captures the buffers of a list as they are and raises the epoch. Until it has written a page and released it, whoever is about to
 // change that page calls `touch`, which leaves the captured buffer to the checkpoint and goes on with a copy: one comparison per touched page otherwise.
+import { giveBack } from "../../core/give-back.ts";
 import { SpareBuffers } from "./spare-buffers.ts";
 
 /** What all pages of one store share. */
@@ -20,7 +21,7 @@ export class Epoch {
 }
 
 export class PageList {
-  /** Three views of each page. Do not keep them across a call of `touch`, `grow` or an `await`. */
+  /** Three views of each page. Do not keep them across a call of `touch`, `resize`, `renew` or an `await`: they may be without memory afterwards. */
   readonly words: Uint32Array[] = [];
   readonly doubles: Float64Array[] = [];
   readonly bytes: Buffer[] = [];
@@ -60,8 +61,19 @@ export class PageList {
   resize(page: number, sizeBytes: number): void {
     const grown = new ArrayBuffer(sizeBytes);
     const old = this.bytes[page]!;
+    const isCaptured = this.#isCaptured(page);
     new Uint8Array(grown).set(old.length > sizeBytes ? old.subarray(0, sizeBytes) : old);
     this.#set(page, grown);
+    if (!isCaptured) giveBack(old);
+  }
+
+  /** Replaces a page by a zeroed one, which `fill` fills from the words of the old. */
+  renew(page: number, sizeBytes: number, fill: (old: Uint32Array) => void): void {
+    const old = this.words[page]!;
+    const isCaptured = this.#isCaptured(page);
+    this.#set(page, new ArrayBuffer(sizeBytes));
+    fill(old);
+    if (!isCaptured) giveBack(new Uint8Array(old.buffer));
   }
 
   /** The buffers as they are now, for a checkpoint that raises the epoch in the same turn. */
@@ -78,6 +90,11 @@ export class PageList {
     }
   }
 
+  /** Whether a checkpoint still reads the page's buffer. */
+  #isCaptured(page: number): boolean {
+    return this.#stamps[page] !== this.#epoch.current;
+  }
+
   #own(page: number): void {
     const captured = this.bytes[page]!;
     const copy = this.#epoch.spare.take(captured.length) ?? unzeroed(captured.length);
@@ -89,7 +106,7 @@ export class PageList {
     const replaced = this.words[page];
     if (replaced !== undefined) {
       this.sizeBytes -= replaced.byteLength;
-      if (this.#stamps[page] !== this.#epoch.current) this.#epoch.copiedBytes += replaced.byteLength;
+      if (this.#isCaptured(page)) this.#epoch.copiedBytes += replaced.byteLength;
     }
     this.sizeBytes += buffer.byteLength;
     this.words[page] = new Uint32Array(buffer);

@@ -165,11 +165,13 @@ const nearMax = 256;
 /** Where values are that are read next. */
 const near = new Uint32Array(nearMax);
 
+const noBytes: Buffer = Buffer.alloc(0);
+
 /** The value is a block of the type's value arena: [length u32][bytes]. A block's content is found by `place`. */
 export class BytesRegister extends Register implements Property {
   readonly #values: Arena;
   /** The bytes of the value that was placed last: `bytes[start, end)`. */
-  bytes: Buffer = Buffer.alloc(0);
+  bytes = noBytes;
   start = 0;
   end = 0;
 
@@ -243,7 +245,9 @@ export class BytesRegister extends Register implements Property {
   place(row: number): void {
     const reference = this.pages.words[row >>> rowShift]![(row & rowMask) * this.stride * 2 + this.at]!;
     if (reference === 0) {
-      this.end = this.start;
+      // Not the page of the value before: it may be without memory by now.
+      this.bytes = noBytes;
+      this.start = this.end = 0;
       return;
     }
     const page = reference >>> pageShift;

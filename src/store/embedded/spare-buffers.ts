@@ -1,5 +1,8 @@
 // Buffers that a checkpoint has written and no one reads any more, kept for the copies of the next one: the garbage collector would give their memory back late,
-// and the system would have to give it out anew, zeroed page by page.
+// and the system would have to give it out anew, zeroed page by page. Only so many: pages have many sizes, and what is spare in one is missing in another.
+import { giveBack } from "../../core/give-back.ts";
+
+const sizeBytesMax = 16e6;
 
 interface Spare {
   readonly buffers: ArrayBuffer[];
@@ -21,8 +24,9 @@ export class SpareBuffers {
     return buffer;
   }
 
-  /** Keeps a buffer that nothing refers to. */
+  /** Keeps a buffer that nothing refers to, or gives its memory back. */
   give(buffer: ArrayBuffer): void {
+    if (this.sizeBytes + buffer.byteLength > sizeBytesMax) return giveBack(new Uint8Array(buffer));
     const spare = this.#bySize.get(buffer.byteLength);
     if (spare === undefined) this.#bySize.set(buffer.byteLength, { buffers: [buffer], least: 0 });
     else spare.buffers.push(buffer);
