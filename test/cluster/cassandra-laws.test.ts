@@ -82,7 +82,7 @@ test("read in every way it is what the reference store is", async () => {
         }
         await expectSameElements(whole, reference, own);
       }),
-      { numRuns: 12 },
+      { numRuns: 8 },
     );
   } finally {
     await Promise.all([whole.close(), indexed.close()]);
@@ -135,7 +135,7 @@ test("writers that are cut off anywhere, and two at once, count exactly", async 
         await Promise.all(writers.map((store) => store.close()));
       }
     }),
-    { numRuns: 8 },
+    { numRuns: 6 },
   );
 });
 

@@ -25,6 +25,8 @@ export function isPassing(error: unknown): boolean {
   return (
     error instanceof errors.OperationTimedOutError ||
     error instanceof errors.BusyConnectionError ||
+    // A connection that broke under the request.
+    (error instanceof errors.DriverError && "isSocketError" in error) ||
     (error instanceof Error && "code" in error && typeof error.code === "string" && error.code.startsWith("E"))
   );
 }

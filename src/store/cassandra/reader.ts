@@ -14,8 +14,9 @@ import type {
 } from "../port.ts";
 import { degreeOf } from "./degrees.ts";
 import { isVisible, propertyOf } from "./element-state.ts";
+import type { LargeRecords } from "./large-records.ts";
 import type { EdgeLayout, PropertyCells } from "./layout.ts";
-import { RecordWalk, type WalkContext } from "./record-walk.ts";
+import { type EndRemovals, RecordWalk, type WalkContext } from "./record-walk.ts";
 import { References } from "./references.ts";
 import type { Removals } from "./removals.ts";
 import { type RowsRead, stateAt } from "./rows-read.ts";
@@ -27,6 +28,7 @@ export interface ReaderParts {
   readonly rows: RowsRead;
   readonly removals: Removals;
   readonly clock: Clock;
+  readonly large: LargeRecords;
   readonly smallRecordRows: number;
 }
 
@@ -75,7 +77,7 @@ export class CassandraReader implements StoreReader {
   async *adjacency(request: AdjacencyRequest, signal: AbortSignal): AsyncIterable<AdjacencyBatch> {
     const either = this.#either(signal);
     either.throwIfAborted();
-    const walks = await this.#walksOf(request, either);
+    const walks = this.#walksOf(request, either);
     const begun: Promise<AdjacencyBatch>[] = [];
     for (const [record, walk] of walks.entries()) {
       while (begun.length < Math.min(walks.length, record + recordsAhead)) {
@@ -140,13 +142,14 @@ export class CassandraReader implements StoreReader {
     );
   }
 
-  async #walksOf(request: AdjacencyRequest, signal: AbortSignal): Promise<readonly RecordWalk[]> {
-    const { rows, removals, clock, smallRecordRows } = this.#parts;
+  #walksOf(request: AdjacencyRequest, signal: AbortSignal): readonly RecordWalk[] {
+    const { rows, clock, large, smallRecordRows } = this.#parts;
     const edge = rows.layout.edges[request.edge]!;
     const [here, there] = request.direction === "out" ? [edge.from, edge.to] : [edge.to, edge.from];
-    const removed = await removals.among([here, there], signal);
     const ids = request.records.map(({ reference }) => this.#references.id(here, reference));
-    const hidden = removed.has(here) ? await rows.nodeRemovals(here, ids, signal) : undefined;
+    const removals = this.#endRemovals(here, there, ids, signal);
+    // Whoever waits for it is told; who does not get so far need not know.
+    removals.catch(() => undefined);
     const select = cellsOf(edge.properties, request.select);
     const context: WalkContext = {
       rows,
@@ -158,10 +161,18 @@ export class CassandraReader implements StoreReader {
       own: request.direction === "out" ? select : [],
       further: request.direction === "out" ? [] : select,
       select,
-      neighboursRemoved: removed.has(there),
+      large,
+      removals,
       signal,
     };
-    return ids.map((id, record) => new RecordWalk(context, record, id, hidden?.get(id) ?? -Infinity));
+    return ids.map((id, record) => new RecordWalk(context, record, id));
+  }
+
+  async #endRemovals(here: number, there: number, ids: readonly string[], signal: AbortSignal): Promise<EndRemovals> {
+    const { rows, removals } = this.#parts;
+    const removed = await removals.among([here, there], signal);
+    const records = removed.has(here) ? await rows.nodeRemovals(here, ids, signal) : new Map<string, number>();
+    return { records, neighbours: removed.has(there) };
   }
 
   async #endsRemovedAt(edge: EdgeLayout, from: string, to: string, signal: AbortSignal): Promise<number> {

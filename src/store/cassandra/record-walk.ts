@@ -9,6 +9,7 @@ import type { types } from "cassandra-driver";
 import type { AdjacencyBatch, AdjacencyCursor, AdjacencyRequest } from "../port.ts";
 import { bigintCell } from "./cells.ts";
 import { type ElementState, type LifeBounds, propertyOf } from "./element-state.ts";
+import type { LargeRecords } from "./large-records.ts";
 import { type EdgeLayout, type PropertyCells, tableOf } from "./layout.ts";
 import type { References } from "./references.ts";
 import { type RowsRead, stateAt, statesBy } from "./rows-read.ts";
@@ -35,9 +36,18 @@ export interface WalkContext {
   readonly own: readonly PropertyCells[];
   readonly further: readonly PropertyCells[];
   readonly select: readonly PropertyCells[];
-  /** Whether nodes of the neighbours' type were ever removed. */
-  readonly neighboursRemoved: boolean;
+  readonly large: LargeRecords;
+  /** Asked for while the records are read. */
+  readonly removals: Promise<EndRemovals>;
   readonly signal: AbortSignal;
+}
+
+/** What is known of removed nodes at the ends of the edges. */
+export interface EndRemovals {
+  /** When records' own nodes were removed: those that were. */
+  readonly records: ReadonlyMap<string, number>;
+  /** Whether nodes of the neighbours' type were ever removed. */
+  readonly neighbours: boolean;
 }
 
 interface Candidate {
@@ -63,7 +73,8 @@ export class RecordWalk {
   readonly #id: string;
   readonly #life: LifeBounds;
   /** Visible edges are seen at or after this. */
-  readonly #sinceMs: number;
+  #sinceMs: number;
+  #neighboursRemoved = false;
   #source: AsyncIterator<Looked> | undefined;
   /** Found and not answered yet. */
   #waiting: Candidate[] = [];
@@ -73,15 +84,14 @@ export class RecordWalk {
   #cursor: AdjacencyCursor | undefined;
   #exhausted = false;
 
-  /** @param removedAtMs when the record's own node was removed, or -Infinity */
-  constructor(context: WalkContext, record: number, id: string, removedAtMs: number) {
+  constructor(context: WalkContext, record: number, id: string) {
     const { edge, nowMs, request, rows } = context;
     this.#context = context;
     this.#record = record;
     this.#id = id;
     this.#life = rows.lifeOf(edge);
     const unexpiredMs = edge.ttlMs === undefined ? -Infinity : nowMs - edge.ttlMs + 1;
-    this.#sinceMs = Math.max(request.sinceMs ?? -Infinity, unexpiredMs, removedAtMs + 1);
+    this.#sinceMs = Math.max(request.sinceMs ?? -Infinity, unexpiredMs);
   }
 
   async next(): Promise<AdjacencyBatch> {
@@ -112,13 +122,13 @@ export class RecordWalk {
   }
 
   async #take({ candidates, scanned, last, isLast }: Looked): Promise<void> {
-    const { neighboursRemoved, rows, edge, request, signal } = this.#context;
+    const { rows, edge, request, signal } = this.#context;
     this.#scanned += scanned;
     this.#fresh += scanned;
     this.#cursor = last ?? this.#cursor;
     this.#exhausted = isLast;
     const seen = candidates.filter(({ lastSeenMs, state }) => this.#isWanted(lastSeenMs, state));
-    if (!neighboursRemoved || seen.length === 0) {
+    if (!this.#neighboursRemoved || seen.length === 0) {
       this.#waiting.push(...seen);
       return;
     }
@@ -166,15 +176,25 @@ export class RecordWalk {
   }
 
   async *#look(): AsyncGenerator<Looked> {
-    const { request, rows, edge, own, smallRecordRows, signal } = this.#context;
+    const { request, rows, edge, own, smallRecordRows, large, removals, signal } = this.#context;
     const { direction, order, scanMax } = request;
     const table = direction === "out" ? edge.forward : edge.reverse;
     const query = `SELECT ${rowColumns(["nb"], own)} FROM ${tableOf(rows.layout, table)} WHERE rec = ?`;
     const rowsMax = Math.min(smallRecordRows, scanMax) + 1;
-    const head = await rows.session.read(query, [this.#id], signal, { rowsMax });
-    if (head.next === undefined && head.rows.length < rowsMax) yield this.#lookAtAll(head.rows);
-    else if (order === "any") yield* this.#lookByPages(query, head);
-    else yield* this.#lookByIndex(table);
+    const goesToIndex = order === "latest" && large.has(table, this.#id);
+    const [ends, head] = await Promise.all([
+      removals,
+      goesToIndex ? undefined : rows.session.read(query, [this.#id], signal, { rowsMax }),
+    ]);
+    this.#neighboursRemoved = ends.neighbours;
+    this.#sinceMs = Math.max(this.#sinceMs, (ends.records.get(this.#id) ?? -Infinity) + 1);
+    if (head === undefined) yield* this.#lookByIndex(table);
+    else if (head.next === undefined && head.rows.length < rowsMax) yield this.#lookAtAll(head.rows);
+    else {
+      if (head.rows.length > smallRecordRows) large.add(table, this.#id);
+      if (order === "any") yield* this.#lookByPages(query, head);
+      else yield* this.#lookByIndex(table);
+    }
   }
 
   /** The whole record at once. */

@@ -36,6 +36,8 @@ export interface PageRequest {
 
 const backOffFirstMs = 50;
 const backOffMaxMs = 2_000;
+/** Changes of the schema take longer than reads and writes. */
+const commandTimeoutMs = 60_000;
 const defaultPort = 9042;
 
 export class Session {
@@ -124,7 +126,10 @@ export class Session {
   /** A statement that changes the schema, or asks for it. */
   async command(query: string, params: readonly string[] = []): Promise<readonly types.Row[]> {
     try {
-      const { rows } = await this.#client.execute(query, [...params], { prepare: params.length > 0 });
+      const { rows } = await this.#client.execute(query, [...params], {
+        prepare: params.length > 0,
+        readTimeout: commandTimeoutMs,
+      });
       return rows ?? [];
     } catch (error) {
       throw failureOf(error, query);

@@ -13,6 +13,7 @@ import type {
   StoreReader,
   StoreStatistics,
 } from "../port.ts";
+import { LargeRecords } from "./large-records.ts";
 import { type GraphLayout, layoutOf } from "./layout.ts";
 import { CassandraReader, type ReaderParts } from "./reader.ts";
 import { Removals } from "./removals.ts";
@@ -116,7 +117,7 @@ class OpenCassandraStore implements CassandraStore {
     const rows = new RowsRead(session, layout);
     this.#session = session;
     this.#bounds = bounds;
-    this.#parts = { rows, removals, clock, smallRecordRows: bounds.smallRecordRows };
+    this.#parts = { rows, removals, clock, large: new LargeRecords(), smallRecordRows: bounds.smallRecordRows };
     this.#writer = new Writer({ session, layout, bounds, clock, removals, repairs });
   }
 

@@ -1,0 +1,203 @@
+// A Cassandra that is killed, stands still, or does not take some writes: nothing is lost, nothing is counted twice, and whoever waits is told in time.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { systemClock, systemTimers } from "../../src/core/clock.ts";
+import { RdgError } from "../../src/core/errors.ts";
+import { systemRandom } from "../../src/core/random.ts";
+import type { UpdateFrame } from "../../src/log/port.ts";
+import type { GraphModel } from "../../src/model/definition.ts";
+import type { Update } from "../../src/model/update/element.ts";
+import { layoutOf } from "../../src/store/cassandra/layout.ts";
+import { Removals } from "../../src/store/cassandra/removals.ts";
+import { Session, type Statement } from "../../src/store/cassandra/session.ts";
+import { type CassandraBounds, cassandraDefaults } from "../../src/store/cassandra/settings.ts";
+import { type CassandraStore, cassandraStore } from "../../src/store/cassandra/store.ts";
+import { Writer } from "../../src/store/cassandra/writer.ts";
+import {
+  baseMs,
+  conformanceGraph,
+  differencesOf,
+  frameOf,
+  meantBy,
+  remove,
+  shownBy,
+  TestClock,
+  upsertEdge,
+  upsertNode,
+} from "../../src/store/conformance-graph.ts";
+import { optionsOf } from "./cassandra-keyspace.ts";
+import { type CassandraServer, startCassandra } from "./servers.ts";
+import { uniqueName } from "./shared.ts";
+
+/** Few tables: making them takes a node longer than all else here. */
+const model: GraphModel = {
+  ...conformanceGraph,
+  nodes: conformanceGraph.nodes.slice(0, 2),
+  edges: conformanceGraph.edges.slice(0, 2),
+};
+const clock = new TestClock();
+const signal = new AbortController().signal;
+let server: CassandraServer;
+
+beforeAll(async () => {
+  server = await startCassandra("batch");
+});
+afterAll(() => server?.stop());
+
+/** The clock of waiting is the system's: a store that is told that no time passes never gives up. */
+const storeClock = { now: () => clock.now(), monotonicMs: () => systemClock.monotonicMs() };
+
+const open = (keyspace: string, settings: Partial<CassandraBounds>): Promise<CassandraStore> =>
+  cassandraStore({ ...optionsOf(server, keyspace, model, storeClock), settings });
+
+const frames: readonly UpdateFrame[] = Array.from({ length: 30 }, (_, n) => frameOf(n, updatesOf(n), { model }));
+const updates = Array.from({ length: 30 }, (_, n) => updatesOf(n)).flat();
+
+function updatesOf(n: number): Update[] {
+  const timeMs = baseMs + n;
+  return [
+    ...Array.from({ length: 40 }, (_, i) =>
+      upsertEdge("knows", `p${i % 5}`, `p${(i * n) % 37}`, timeMs - (i % 7), {
+        times: 1,
+        note: `n${n}`,
+        places: [`${i % 4}`],
+      }),
+    ),
+    upsertNode("person", `p${n % 11}`, timeMs, { visits: 1, name: `n${n}`, score: n }),
+    ...(n % 4 === 0 ? [remove({ kind: "node", type: "person", id: `p${n % 37}` }, timeMs)] : []),
+  ];
+}
+
+describe("a node that goes away", () => {
+  test("killed under writes: they go on when it is back, and every count is exact", async () => {
+    const store = await open("killed", { writeRetryForMs: 120_000, requestTimeoutMs: 2_000, batchStatementsMax: 7 });
+    try {
+      for (const [n, frame] of frames.entries()) {
+        const applying = store.apply(frame);
+        if (n === 12) {
+          applying.catch(() => undefined);
+          await server.kill();
+          await server.restart();
+        }
+        await applying;
+      }
+      for (const frame of frames) await store.apply(frame);
+      await store.applied();
+      for (const frame of frames.slice(0, 15)) await store.apply(frame);
+      expect(await shownBy(store, model)).toEqual(meantBy(updates, baseMs, model));
+      expect(await differencesOf(store)).toEqual([]);
+    } finally {
+      await store.close();
+    }
+  });
+
+  test("standing still: reads end with their caller, writes are given up in time, and repeated change nothing twice", async () => {
+    const bounds = { writeRetryForMs: 500, readRetryForMs: 300, requestTimeoutMs: 400, batchStatementsMax: 9 };
+    const store = await open("paused", bounds);
+    try {
+      for (const frame of frames.slice(0, 10)) await store.apply(frame);
+      await server.pause();
+      try {
+        const reader = store.reader();
+        const leaving = new AbortController();
+        const asked = reader.find(0, ["p1"], leaving.signal);
+        leaving.abort(new RdgError("unavailable", "gone", "The caller went away."));
+        await expect(asked).rejects.toMatchObject({ code: "gone" });
+        await expect(reader.find(0, ["p1"], signal)).rejects.toMatchObject({ kind: "unavailable" });
+        await expect(store.apply(frames[10]!)).rejects.toMatchObject({ kind: "unavailable" });
+      } finally {
+        await server.resume();
+      }
+      for (const frame of frames.slice(10)) await patiently(() => store.apply(frame));
+      expect(await shownBy(store, model)).toEqual(meantBy(updates, baseMs, model));
+      expect(await differencesOf(store)).toEqual([]);
+    } finally {
+      await store.close();
+    }
+  });
+});
+
+describe("writes that are not taken", () => {
+  test("go to the repair queue, and are made from it at any later time; those with counters are not left out", async () => {
+    const keyspace = uniqueName("repairs");
+    const store = await open(keyspace, {});
+    const kept: Uint8Array[] = [];
+    const faulty = await FaultySession.of(server, keyspace);
+    try {
+      const layout = layoutOf(model, keyspace);
+      const repairs = { put: async (record: Uint8Array): Promise<void> => void kept.push(record) };
+      const removals = new Removals(faulty, layout);
+      const writer = new Writer({ session: faulty, layout, bounds: faulty.bounds, clock, removals, repairs });
+      await writer.applied();
+
+      faulty.refused = /"[eori]_owns"/;
+      const owned = Array.from({ length: 20 }, (_, i) => upsertEdge("owns", `p${i % 3}`, `t${i}`, baseMs + i));
+      await writer.apply(frameOf(0, owned, { model }));
+      await store.applied();
+      expect(kept.length).toBeGreaterThan(0);
+      expect((await shownBy(store, model)).size).toBe(0);
+      // Later writes overtake what waits.
+      faulty.refused = undefined;
+      const later = [
+        upsertEdge("owns", "p0", "t0", baseMs + 50),
+        remove({ kind: "edge", type: "owns", from: "p1", to: "t1" }, baseMs + 50),
+      ];
+      await writer.apply(frameOf(1, later, { model }));
+      for (const record of [...kept, ...kept].reverse()) await store.repair(record);
+      expect(await shownBy(store, model)).toEqual(meantBy([...owned, ...later], baseMs, model));
+      expect(await differencesOf(store)).toEqual([]);
+      await expect(store.repair(Buffer.from("{}"))).rejects.toMatchObject({ kind: "corrupt" });
+
+      faulty.refused = /"[eori]_knows"/;
+      const counted = frameOf(2, [upsertEdge("knows", "a", "b", baseMs, { times: 1 })], { model });
+      await expect(writer.apply(counted)).rejects.toMatchObject({ kind: "unavailable" });
+      faulty.refused = undefined;
+      await writer.apply(counted);
+      await writer.apply(counted);
+      const edge = await store.reader().edge({ edge: 0, from: "a", to: "b", select: [2] }, signal);
+      expect(edge?.properties).toEqual([1]);
+    } finally {
+      await Promise.all([store.close(), faulty.close()]);
+    }
+  });
+});
+
+/** A session that does not take writes to some tables. */
+class FaultySession extends Session {
+  refused: RegExp | undefined;
+  readonly bounds: CassandraBounds = { ...cassandraDefaults, batchStatementsMax: 6 };
+
+  static async of(server: CassandraServer, keyspace: string): Promise<FaultySession> {
+    const { connection } = optionsOf(server, keyspace, model, systemClock);
+    const bounds = cassandraDefaults;
+    const session = new FaultySession({
+      connection,
+      bounds,
+      clock: systemClock,
+      timers: systemTimers,
+      random: systemRandom,
+    });
+    await session.connect();
+    return session;
+  }
+
+  override async write(statements: readonly Statement[]): Promise<void> {
+    const { refused } = this;
+    if (refused !== undefined && statements.some(({ query }) => refused.test(query))) {
+      throw new RdgError("unavailable", "cassandra_unavailable", "Not taken.");
+    }
+    await super.write(statements);
+  }
+}
+
+/** Repeats what is refused for now, as a feeder does. */
+async function patiently(work: () => Promise<void>): Promise<void> {
+  for (;;) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (!(error instanceof RdgError) || error.kind !== "unavailable") throw error;
+      await systemTimers.sleep(200);
+    }
+  }
+}
