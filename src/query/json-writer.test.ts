@@ -18,6 +18,9 @@ test("texts are as JSON.stringify has them", () => {
   fc.assert(
     fc.property(texts, (text) => {
       expect(written((writer) => writer.text(text))).toBe(JSON.stringify(text));
+      const bytes = Buffer.from(`"${text}"`);
+      const again = bytes.toString().slice(1, -1);
+      expect(written((writer) => writer.utf8(bytes, 1, bytes.length - 1))).toBe(JSON.stringify(again));
     }),
   );
 });
@@ -103,5 +106,18 @@ test("constants of any length and any characters", () => {
     fc.property(fc.array(fc.string({ unit: "grapheme", maxLength: 30 })), (texts) => {
       expect(written((writer) => texts.forEach((text) => writer.put(jsonBytes(text))))).toBe(texts.join(""));
     }),
+  );
+});
+
+test("bytes that are no UTF-8 are written as what they read as", () => {
+  const lead = fc.constantFrom(0x41, 0x80, 0xbf, 0xc0, 0xc2, 0xdf, 0xe0, 0xe1, 0xed, 0xef, 0xf0, 0xf4, 0xf5, 0xff);
+  const next = fc.constantFrom(0x22, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0);
+  const bytes = fc.array(fc.oneof(lead, next), { maxLength: 12 }).map((codes) => Buffer.from(codes));
+  fc.assert(
+    fc.property(bytes, (given) => {
+      const expected = JSON.stringify(given.toString());
+      expect(written((writer) => writer.utf8(given, 0, given.length))).toBe(expected);
+    }),
+    { numRuns: 2_000 },
   );
 });

@@ -118,8 +118,12 @@ export class JsonWriter {
     buffer[to++] = 0x22;
     for (let i = start; i < end; i++) {
       const code = bytes[i]!;
-      if (isPlain[code] === 0) return this.raw(JSON.stringify(bytes.toString("utf8", start, end)));
       buffer[to++] = code;
+      if (isPlain[code] === 1) continue;
+      const further = furtherBytes(bytes, i, end);
+      // A quote, a control character, or no UTF-8: who knows all of that says how it is written.
+      if (further === 0) return this.raw(JSON.stringify(bytes.toString("utf8", start, end)));
+      for (let left = further; left > 0; left--) buffer[to++] = bytes[++i]!;
     }
     buffer[to] = 0x22;
     this.at = to + 1;
@@ -221,4 +225,19 @@ export class JsonWriter {
 
 function viewOf({ buffer }: Buffer): DataView {
   return new DataView(buffer);
+}
+
+/** How many bytes behind the one at `i` belong to the same character beyond ASCII; 0 where it is none. */
+function furtherBytes(bytes: Buffer, i: number, end: number): number {
+  const first = bytes[i]!;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  const further = first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+  if (i + further >= end) return 0;
+  const second = bytes[i + 1]!;
+  // Not longer than need be, no surrogates, nothing beyond the last character.
+  const least = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+  const most = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+  if (second < least || second > most) return 0;
+  for (let at = 2; at <= further; at++) if ((bytes[i + at]! & 0xc0) !== 0x80) return 0;
+  return further;
 }

@@ -4,9 +4,10 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { RdgError } from "../core/errors.ts";
 import type { QueryAnswer, QueryContext } from "../query/port.ts";
 import { allowanceOf } from "./auth/guard.ts";
-import type { ByteBudget } from "./byte-budget.ts";
+import type { ByteBudget, Holding } from "./byte-budget.ts";
 import type { Admission } from "./guards.ts";
 import { spanOf } from "./request-spans.ts";
+import { whenOver } from "./when-over.ts";
 
 export interface QueryBounds {
   readonly bytesMax: number;
@@ -36,14 +37,15 @@ export interface QueryAnswering {
 export function answersQueries({ admission, waiting, answers }: QueryBounds): QueryAnswering {
   const answer: QueryAnswering["answer"] = async (request, reply, ask, admitted = admission) => {
     const given = new AbortController();
-    reply.raw.once("close", () => {
+    let holding: Holding | undefined;
+    whenOver(reply.raw, () => {
       if (!reply.raw.writableFinished) given.abort();
+      holding?.release();
     });
     answers.expect(1);
     const { json } = await admitted.run(() => ask(contextOf(request, given.signal)));
     if (!given.signal.aborted) {
-      const holding = answers.hold(() => reply.raw.destroy());
-      reply.raw.once("close", () => holding.release());
+      holding = answers.hold(() => reply.raw.destroy());
       holding.addRegardless(json.length);
     }
     return reply.type("application/json; charset=utf-8").send(json);
