@@ -1,196 +1,34 @@
-// The gRPC server: what it refuses and how it tells, deadlines and callers that leave, readers that do not read, health, reflection, and its end.
+// The gRPC server: deadlines and callers that leave, readers that do not read, batches of records, bounds, measures.
 import { once } from "node:events";
 import { connect } from "node:http2";
 import { setTimeout as wait } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
 import { Registry } from "prom-client";
-import { afterEach, describe, expect, test } from "vitest";
-import { type Loopback, type LoopbackOptions, RpcClient, openLoopback } from "../../../test/grpc/loopback.ts";
+import { describe, expect, test } from "vitest";
+import { type Loopback, RpcClient } from "../../../test/grpc/loopback.ts";
+import {
+  open,
+  serve,
+  start,
+  end,
+  nodes,
+  traversing,
+  failing,
+  until,
+  producePath,
+  batch,
+} from "../../../test/grpc/small-server.ts";
 import { RdgError } from "../../core/errors.ts";
-import { BadRecords, type Gateway, type ProduceRequest as GatewayRequest } from "../../gateway/port.ts";
-import type { GraphModel } from "../../model/definition.ts";
+import type { Gateway, ProduceRequest as GatewayRequest } from "../../gateway/port.ts";
 import {
   HealthCheckRequest,
   HealthCheckResponse,
   HealthCheckResponse_ServingStatus as ServingStatus,
-  HealthListRequest,
-  HealthListResponse,
 } from "../../model/rpc/generated/grpc/health/v1/health.ts";
-import { ProduceRequest, ProduceResponse, RecordFormat } from "../../model/rpc/generated/rdg/v1/ingest_service.ts";
+import { ProduceRequest, ProduceResponse } from "../../model/rpc/generated/rdg/v1/ingest_service.ts";
 import { GetNodesRequest, GetNodesResponse } from "../../model/rpc/generated/rdg/v1/question.ts";
 import type { TraverseResponse } from "../../model/rpc/generated/rdg/v1/traverse.ts";
-import type { NodesPart, Queries, QueryContext, TraversalPart } from "../../query/port.ts";
-import type { Access, Principal } from "../auth/port.ts";
-
-const timed = { fields: [], key: "id", time: "at", dedupHorizonMs: 0, partitions: 1, retention: {} };
-const model: GraphModel = {
-  format: 1,
-  name: "test",
-  events: [{ ...timed, name: "playback" }],
-  sideInputs: [{ name: "catalogue", fields: [], key: "id" }],
-  nodes: [{ name: "n", properties: [{ name: "text", type: { kind: "string" }, merge: "last" }] }],
-  edges: [],
-  jobs: [],
-  skewMaxMs: 0,
-  latenessMs: 0,
-  tombstoneGraceMs: 0,
-};
-
-const open: { close(): Promise<void> | void }[] = [];
-afterEach(async () => {
-  for (const each of open.splice(0).toReversed()) await each.close();
-});
-
-async function serve(options: Partial<LoopbackOptions>): Promise<Loopback> {
-  const loopback = await openLoopback({ model, ...options });
-  open.push(loopback);
-  return loopback;
-}
-
-const start = { question: { $case: "start" as const, value: { type: "n", ids: ["a"], select: undefined } } };
-const end: TraversalPart = {
-  kind: "end",
-  hops: [],
-  complete: true,
-  asOf: [],
-  timings: { waitMs: 0, hopsMs: [], nodesMs: 0, encodeMs: 0 },
-};
-
-function nodes(count: number, text: string, level = 0): NodesPart {
-  const ids = Array.from({ length: count }, (_, i) => `n${i}`);
-  const times = new Float64Array(count);
-  const rows = {
-    visible: new Uint8Array(count).fill(1),
-    firstSeenMs: times,
-    lastSeenMs: times,
-    properties: [ids.map(() => text)],
-  };
-  return { kind: "nodes", level, type: 0, from: 0, to: count, ids, rows, select: [0] };
-}
-
-/** Answers traversals with these parts. */
-function traversing(parts: (context: QueryContext, request: unknown) => AsyncIterable<TraversalPart>): Queries {
-  return { traverseParts: (request: unknown, context: QueryContext) => parts(context, request) } as unknown as Queries;
-}
-
-const failing = (error: unknown): Queries =>
-  // eslint-disable-next-line require-yield
-  traversing(async function* () {
-    throw error;
-  });
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await wait(2);
-}
-
-describe("errors", () => {
-  test.each([
-    [
-      new RdgError("invalid", "bad_value", "No.", { place: "/hops/1/where/edge/and/0/plays/gte" }),
-      status.INVALID_ARGUMENT,
-    ],
-    [new RdgError("not_found", "unknown_type", "No."), status.NOT_FOUND],
-    [new RdgError("unauthorized", "type_not_readable", "No."), status.PERMISSION_DENIED],
-    [new RdgError("unauthorized", "bad_credentials", "No."), status.UNAUTHENTICATED],
-    [new RdgError("overloaded", "too_many_requests", "No.", { retryAfterMs: 1_250 }), status.RESOURCE_EXHAUSTED],
-    [new RdgError("unavailable", "down", "No."), status.UNAVAILABLE],
-    [new RdgError("unavailable", "not_applied_yet", "No."), status.DEADLINE_EXCEEDED],
-    [new RdgError("corrupt", "damaged", "No."), status.DATA_LOSS],
-    [new RdgError("conflict", "fenced", "No."), status.FAILED_PRECONDITION],
-    [new RdgError("closed", "closed", "No."), status.UNAVAILABLE],
-  ])("%s is a status with details", async (error, code) => {
-    const { client } = await serve({ queries: failing(error) });
-    await expect(client.traverse(start)).rejects.toMatchObject({
-      code,
-      message: "No.",
-      reason: error.code.toUpperCase(),
-      info: { domain: "rdg" },
-    });
-  });
-
-  test("tell the field, what to do and when", async () => {
-    const place = "/hops/1/where/edge/and/0/plays/in/3";
-    const invalid = new RdgError("invalid", "bad_value", "Not so.", { place, hint: "But so." });
-    await expect((await serve({ queries: failing(invalid) })).client.traverse(start)).rejects.toMatchObject({
-      message: "Not so. But so.",
-      fields: [{ field: "hops[1].where.edge.all_of.conditions[0].test.one_of.values[3]", reason: "BAD_VALUE" }],
-    });
-    const overloaded = new RdgError("overloaded", "too_many_requests", "Later.", { retryAfterMs: 1_250 });
-    const { client } = await serve({ queries: failing(overloaded) });
-    await expect(client.traverse(start)).rejects.toMatchObject({ retryAfterMs: 1_250, fields: [] });
-  });
-
-  test("that are bugs are told to the operator, and nothing of them to the caller", async () => {
-    const seen: unknown[] = [];
-    const bug = new TypeError("secret");
-    const { client } = await serve({ queries: failing(bug), grpc: { onError: (error) => seen.push(error) } });
-    const refusal = (await client.traverse(start).catch((error: unknown) => error)) as Error;
-    expect(refusal).toMatchObject({ code: status.INTERNAL, reason: "INTERNAL" });
-    expect(refusal.message).not.toContain("secret");
-    expect(seen).toEqual([bug]);
-  });
-
-  test("of any length stay within what clients take", async () => {
-    const problems = Array.from({ length: 100 }, (_, index) => ({
-      index,
-      field: `${"\u{1f600}".repeat(400)}\ud800`,
-      code: "bad",
-      reason: "ü".repeat(5_000),
-    }));
-    const gateway = { produce: () => Promise.reject(new BadRecords(problems, 100, 100)) } as unknown as Gateway;
-    const { client } = await serve({ gateway });
-    const error = await client
-      .unary(producePath, ProduceRequest, ProduceResponse, batch("[]"))
-      .catch((each: unknown) => each);
-    expect(error).toMatchObject({ code: status.INVALID_ARGUMENT, reason: "BAD_RECORDS" });
-    expect((error as { fields: unknown[] }).fields.length).toBeGreaterThan(0);
-  });
-
-  test("come for messages that are none", async () => {
-    const { port } = await serve({ queries: failing(new Error("not reached")) });
-    const session = connect(`http://127.0.0.1:${port}`);
-    open.push({ close: () => session.destroy() });
-    const ask = async (message: Buffer): Promise<unknown> => {
-      const headers = {
-        ":method": "POST",
-        ":path": "/rdg.v1.GraphService/Traverse",
-        "content-type": "application/grpc",
-      };
-      const stream = session.request({ ...headers, te: "trailers" });
-      const frame = Buffer.alloc(5);
-      frame.writeUInt32BE(message.length, 1);
-      stream.end(Buffer.concat([frame, message]));
-      stream.resume();
-      const [answer] = (await once(stream, "response")) as [Record<string, string>];
-      return Number(answer["grpc-status"]);
-    };
-    // A field that ends too early, text that is no UTF-8, and a message nested in itself two hundred times.
-    expect(await ask(Buffer.from([0x0a, 0x7f, 1]))).toBe(status.INVALID_ARGUMENT);
-    expect(await ask(Buffer.from([0x12, 2, 0xff, 0xfe]))).toBe(status.INVALID_ARGUMENT);
-    let nested = Buffer.alloc(0);
-    for (let i = 0; i < 120; i++) nested = Buffer.concat([Buffer.from([0x22, ...lengthOf(nested)]), nested]);
-    const where = Buffer.concat([Buffer.from([0x0a, ...lengthOf(nested)]), nested]);
-    const hop = Buffer.concat([Buffer.from([0x22, ...lengthOf(where)]), where]);
-    expect(await ask(Buffer.concat([Buffer.from([0x1a, ...lengthOf(hop)]), hop]))).toBe(status.INVALID_ARGUMENT);
-  });
-});
-
-function lengthOf({ length }: Buffer): number[] {
-  return length < 128 ? [length] : [(length & 127) | 128, length >>> 7];
-}
-
-const producePath = "/rdg.v1.IngestService/Produce";
-
-function batch(text: string, more: Partial<ProduceRequest> = {}): ProduceRequest {
-  return {
-    target: { $case: "event", value: "playback" },
-    format: RecordFormat.RECORD_FORMAT_NDJSON,
-    records: Buffer.from(text),
-    partial: false,
-    idempotencyKey: undefined,
-    ...more,
-  };
-}
+import type { Queries } from "../../query/port.ts";
 
 describe("batches of records", () => {
   const taken: GatewayRequest[] = [];
@@ -415,150 +253,6 @@ describe("bounds", () => {
     );
     await until(() => idle.destroyed);
     expect(loopback.grpc.bounds.receiving.bytes).toBe(0);
-  });
-});
-
-describe("access", () => {
-  const principal: Principal = {
-    kind: "key",
-    id: "key:1",
-    name: "one",
-    grants: { admin: false, observe: false, read: new Set(["n"]), produce: new Set(["other"]) },
-  };
-  const entered: unknown[] = [];
-  const charged: number[] = [];
-  const access: Access = {
-    required: true,
-    enter: (credentials, need, { name }) => {
-      entered.push({ authorization: credentials.authorization, scope: need.scope, name });
-      if (need.scope === "open") return principal;
-      const [token] = credentials.authorization;
-      if (token === "Bearer late") return Promise.resolve(principal);
-      if (token === "Bearer good") return principal;
-      throw new RdgError("unauthorized", "no_credentials", "Who are you?");
-    },
-    charge: (_principal, scanned) => charged.push(scanned),
-    ended: () => undefined,
-  };
-
-  test("is asked before the message is read; the query learns what may be read and who pays", async () => {
-    const readable: unknown[] = [];
-    const queries = traversing(async function* ({ mayRead, charge }) {
-      readable.push(mayRead?.("n"), mayRead?.("m"));
-      charge?.(7);
-      yield end;
-    });
-    const { port, client } = await serve({ queries, grpc: { access } });
-    await expect(client.traverse(start)).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
-    for (const token of ["good", "late"]) {
-      const asking = new RpcClient(`127.0.0.1:${port}`, {}, { authorization: `Bearer ${token}` });
-      open.push(asking);
-      await asking.traverse(start);
-    }
-    expect(readable).toEqual([true, false, true, false]);
-    expect(charged).toEqual([7, 7]);
-    expect(entered[0]).toEqual({ authorization: [], scope: "read", name: "/rdg.v1.GraphService/Traverse" });
-  });
-
-  test("is needed for each event, and not for health", async () => {
-    const { port, client } = await serve({ gateway: {} as Gateway, grpc: { access } });
-    const asking = new RpcClient(`127.0.0.1:${port}`, {}, { authorization: "Bearer good" });
-    open.push(asking);
-    const refused = asking.unary(producePath, ProduceRequest, ProduceResponse, batch("{}"));
-    await expect(refused).rejects.toMatchObject({ code: status.PERMISSION_DENIED, reason: "SCOPE_MISSING" });
-    const path = "/grpc.health.v1.Health/Check";
-    const health = await client.unary(path, HealthCheckRequest, HealthCheckResponse, { service: "" });
-    expect(health.status).toBe(ServingStatus.SERVING);
-  });
-
-  test("is a must beyond loopback, encryption too", async () => {
-    const host = { settings: { host: "0.0.0.0" } };
-    await expect(serve({ grpc: host })).rejects.toMatchObject({ code: "not_loopback" });
-    await expect(serve({ grpc: { ...host, access } })).rejects.toMatchObject({ code: "not_loopback" });
-  });
-});
-
-describe("health", () => {
-  test("follows readiness, for the server and each service", async () => {
-    let ready = false;
-    const queries = failing(new Error("not asked"));
-    const { client } = await serve({
-      queries,
-      grpc: { readiness: () => ({ ready }), settings: { healthIntervalMs: 5 } },
-    });
-    const check = (service: string): Promise<HealthCheckResponse> =>
-      client.unary("/grpc.health.v1.Health/Check", HealthCheckRequest, HealthCheckResponse, { service });
-    expect(await check("")).toEqual({ status: ServingStatus.NOT_SERVING });
-    const request = { service: "rdg.v1.GraphService" };
-    const watched = client.stream("/grpc.health.v1.Health/Watch", HealthCheckRequest, HealthCheckResponse, request);
-    const next = async (): Promise<ServingStatus> => ((await once(watched, "data")) as [HealthCheckResponse])[0].status;
-    expect(await next()).toBe(ServingStatus.NOT_SERVING);
-    ready = true;
-    expect(await next()).toBe(ServingStatus.SERVING);
-    expect(await check("rdg.v1.GraphService")).toEqual({ status: ServingStatus.SERVING });
-    await expect(check("rdg.v1.IngestService")).rejects.toMatchObject({ code: status.NOT_FOUND });
-    const { statuses } = await client.unary("/grpc.health.v1.Health/List", HealthListRequest, HealthListResponse, {});
-    expect([...statuses.keys()]).toEqual(["", "rdg.v1.GraphService"]);
-    watched.on("error", () => undefined);
-    watched.cancel();
-  });
-
-  test("tells who watches that the server closes, which does not wait for them", async () => {
-    const loopback = await openLoopback({
-      model,
-      grpc: { settings: { healthIntervalMs: 10_000, closeTimeoutMs: 60_000 } },
-    });
-    const request = { service: "" };
-    const path = "/grpc.health.v1.Health/Watch";
-    const watched = loopback.client.stream(path, HealthCheckRequest, HealthCheckResponse, request);
-    await once(watched, "data");
-    const last = once(watched, "data") as Promise<[HealthCheckResponse]>;
-    await loopback.grpc.close();
-    expect((await last)[0].status).toBe(ServingStatus.NOT_SERVING);
-    await loopback.close();
-  });
-});
-
-describe("the end", () => {
-  test("waits for calls under way, and takes no more", async () => {
-    let go = (): void => undefined;
-    const asked = new Promise<void>((resolve) => {
-      go = resolve;
-    });
-    let answer = (): void => undefined;
-    const queries = traversing(async function* () {
-      go();
-      await new Promise<void>((resolve) => {
-        answer = resolve;
-      });
-      yield nodes(1, "late");
-      yield end;
-    });
-    const loopback = await openLoopback({ model, queries });
-    const call = loopback.client.traverse(start);
-    await asked;
-    const closed = loopback.grpc.close();
-    const late = new RpcClient(`127.0.0.1:${loopback.port}`);
-    await expect(late.traverse(start)).rejects.toMatchObject({ code: status.UNAVAILABLE });
-    late.close();
-    answer();
-    expect((await call).chunks[0]!.nodes[0]!.id).toBe("n0");
-    await closed;
-    await loopback.close();
-  });
-
-  test("comes after a while also for calls that do not", async () => {
-    const queries = traversing(async function* ({ signal }) {
-      await once(signal, "abort");
-      yield end;
-    });
-    const loopback = await openLoopback({ model, queries, grpc: { settings: { closeTimeoutMs: 30 } } });
-    const call = loopback.client.traverse(start).catch((error: unknown) => error);
-    await until(() => loopback.http.bounds.queries.running === 1);
-    await loopback.grpc.close();
-    expect(await call).toMatchObject({ code: status.UNAVAILABLE });
-    await until(() => loopback.http.bounds.queries.running === 0);
-    await loopback.close();
   });
 });
 
