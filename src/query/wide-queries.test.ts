@@ -1,150 +1,26 @@
-// Traversals of several edge types as a whole: form of answers and tokens, explanation without reads, budgets, parts as they are asked for, and who may read what.
+// Traversals over several edge types: mixed levels, explanations, budgets, who may not read a type.
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import type { Clock } from "../core/clock.ts";
-import { RdgError } from "../core/errors.ts";
-import { Slots } from "../core/slots.ts";
-import type { EdgeModel, GraphModel } from "../model/definition.ts";
-import type { HopRequest, TraverseAnswer, TraverseRequest } from "../model/traversal.ts";
+import {
+  clock,
+  context,
+  model,
+  upsertEdge,
+  filledStore,
+  open,
+  request,
+  ask,
+  edgesOf,
+  nextOf,
+  watched,
+} from "../../test/query/wide-graph.ts";
+import type { HopRequest, TraverseAnswer } from "../model/traversal.ts";
 import { batchOfElements } from "../model/update/batch-of-elements.ts";
-import type { Update } from "../model/update/element.ts";
 import { graphOf } from "../model/update/oracle.ts";
-import type { AdjacencyBatch, AdjacencyRequest, Store, StoreReader } from "../store/port.ts";
 import { referenceStore } from "../testing/reference-store.ts";
-import type { Queries, QueryAnswer, QueryContext } from "./port.ts";
-import { createQueries, type QueriesOptions } from "./queries.ts";
-
-const nowMs = Date.parse("2026-11-21T12:00:00Z");
-const clock: Clock = { now: () => nowMs, monotonicMs: () => 0 };
-const context: QueryContext = { signal: new AbortController().signal };
-const edge = (name: string, from: string, to: string): EdgeModel => ({ name, from, to, properties: [] });
-const model: GraphModel = {
-  format: 1,
-  name: "test",
-  events: [],
-  sideInputs: [],
-  nodes: [
-    { name: "account", properties: [{ name: "blocked", type: { kind: "boolean" }, merge: "last" }] },
-    { name: "device", properties: [{ name: "label", type: { kind: "string" }, merge: "last" }] },
-  ],
-  edges: [edge("knows", "account", "account"), edge("uses", "account", "device")],
-  jobs: [],
-  skewMaxMs: 0,
-  latenessMs: 0,
-  tombstoneGraceMs: 0,
-};
-
-const upsertEdge = (type: string, from: string, to: string, ageMs: number): Update => ({
-  kind: "edge",
-  operation: "upsert",
-  type,
-  from,
-  to,
-  timeMs: nowMs - ageMs,
-  properties: {},
-});
-const upsertNode = (
-  type: string,
-  id: string,
-  properties: Update extends { properties: infer P } ? P : object,
-): Update => ({ kind: "node", operation: "upsert", type, id, timeMs: nowMs, properties }) as Update;
-
-/** a knows b and c, b knows c and a; a uses d1, b uses d1 and d2, c uses d2. */
-const updates: Update[] = [
-  upsertNode("account", "a", { blocked: false }),
-  upsertNode("account", "c", { blocked: true }),
-  upsertNode("device", "d1", { label: "x".repeat(50) }),
-  upsertNode("device", "d2", { label: "y".repeat(50) }),
-  upsertEdge("knows", "a", "b", 1),
-  upsertEdge("knows", "a", "c", 2),
-  upsertEdge("knows", "b", "c", 3),
-  upsertEdge("knows", "b", "a", 4),
-  upsertEdge("uses", "a", "d1", 5),
-  upsertEdge("uses", "b", "d1", 6),
-  upsertEdge("uses", "b", "d2", 7),
-  upsertEdge("uses", "c", "d2", 8),
-];
-
-async function filledStore(): Promise<Store> {
-  const store = referenceStore({ model, clock });
-  const batch = batchOfElements(model, [...graphOf(model, updates).values()]);
-  await store.apply({
-    source: "s",
-    offset: 0,
-    job: "j",
-    timestampMs: 0,
-    inputs: [],
-    sizeBytes: 0,
-    updates: () => batch,
-  });
-  return store;
-}
-
-async function open(options: Partial<QueriesOptions> = {}): Promise<Queries> {
-  const store = options.store ?? (await filledStore());
-  const continuationKey = new Uint8Array(32).fill(7);
-  return createQueries({ model, store, clock, waitFor: async () => true, continuationKey, ...options });
-}
-
-const request = (hops: readonly HopRequest[], more: Partial<TraverseRequest> = {}): TraverseRequest => ({
-  from: { type: "account", ids: ["a"] },
-  hops,
-  ...more,
-});
-const answerOf = ({ json }: QueryAnswer): TraverseAnswer => JSON.parse(Buffer.from(json).toString()) as TraverseAnswer;
-const ask = async (queries: Queries, asked: object, of = context): Promise<TraverseAnswer> =>
-  answerOf(await queries.traverse(asked, of));
-const edgesOf = ({ levels }: TraverseAnswer): readonly string[] =>
-  levels.flatMap(({ edges = [] }, i) => edges.map(({ type, from, to }) => `${i} ${from} ${type} ${to}`));
-const nextOf = ({ hops }: TraverseAnswer, i: number): string => {
-  const hop = hops[i]!;
-  if (hop.complete || hop.truncated.next === undefined) throw new Error("It cannot be continued.");
-  return hop.truncated.next;
-};
-
-/** A store whose adjacency is told of, and may be held up, before it is read and when its reader leaves it. */
-function watched(
-  store: Store,
-  onAdjacency: (request: AdjacencyRequest) => Promise<void> | void,
-  onLeft: (request: AdjacencyRequest) => Promise<void> | void = () => undefined,
-): Store & { open: number } {
-  const counted = { open: 0 };
-  return new Proxy(store, {
-    get(target, name) {
-      if (name === "open") return counted.open;
-      if (name !== "reader") {
-        const member: unknown = Reflect.get(target, name);
-        return typeof member === "function" ? member.bind(target) : member;
-      }
-      return (): StoreReader => {
-        counted.open++;
-        const reader = target.reader();
-        const readers: Partial<StoreReader> = {
-          async *adjacency(asked, signal): AsyncGenerator<AdjacencyBatch> {
-            await onAdjacency(asked);
-            try {
-              yield* reader.adjacency(asked, signal);
-            } finally {
-              await onLeft(asked);
-            }
-          },
-          close() {
-            counted.open--;
-            reader.close();
-          },
-        };
-        return new Proxy(reader, {
-          get(inner, method) {
-            const member: unknown = Reflect.get(readers, method) ?? Reflect.get(inner, method);
-            return typeof member === "function" ? member.bind(inner) : member;
-          },
-        });
-      };
-    },
-  }) as Store & { open: number };
-}
 
 const wideGolden = new URL("../../test/golden/traversal/wide-answer.v2.json", import.meta.url);
+
 const wide = request(
   [
     { edge: "*", repeat: { times: 2, until: { blocked: true } }, limit: 2 },
@@ -283,113 +159,6 @@ describe("a budget", () => {
     const queries = await open({ store });
     await ask(queries, request([{ edge: ["knows", "uses"] }, { edge: "knows" }], { budget: { scanned: 100 } }));
     expect(scanned).toEqual([50, 50, 97]);
-  });
-});
-
-describe("the branches of a level", () => {
-  test("are read at the same time", async () => {
-    let reading = 0;
-    const both = Promise.withResolvers<void>();
-    const store = watched(await filledStore(), () => {
-      if (++reading === 2) both.resolve();
-      return both.promise;
-    });
-    expect(edgesOf(await ask(await open({ store }), request([{ edge: ["knows", "uses"] }])))).toHaveLength(3);
-  });
-
-  test("have all ended before a failure of one of them is told and the reader is closed", async () => {
-    let ended = false;
-    const store = watched(await filledStore(), async ({ edge: type }) => {
-      if (type === 0) throw new RdgError("unavailable", "store_gone", "It is gone.");
-      await new Promise((resolve) => setImmediate(resolve));
-      expect(store.open).toBe(1);
-      ended = true;
-    });
-    const failed = (await open({ store })).traverse(request([{ edge: "*" }]), context);
-    await expect(failed).rejects.toMatchObject({ code: "store_gone" });
-    expect([ended, store.open]).toEqual([true, 0]);
-  });
-});
-
-describe("parts", () => {
-  const hops: HopRequest[] = [{ edge: ["knows", "uses"] }, { edge: "knows", direction: "both" }, { edge: "*" }];
-
-  test("are walked level by level as they are asked for, in a slot each; leaving early closes the reader", async () => {
-    const read: number[] = [];
-    const store = watched(await filledStore(), ({ edge: type }) => void read.push(type));
-    const slots = new Slots(1);
-    const queries = await open({ store, slots });
-    const kinds: string[] = [];
-    for await (const part of queries.traverseParts(request(hops), context)) {
-      kinds.push(part.kind === "end" ? part.kind : `${part.kind} ${part.level}`);
-      expect([slots.taken, store.open]).toEqual([0, 1]);
-      // A slow reader keeps nobody else from being answered.
-      expect(edgesOf(await ask(queries, request([])))).toEqual([]);
-      if (kinds.at(-1) === "edges 2") break;
-    }
-    expect(kinds).toEqual(["nodes 0", "edges 1", "edges 1", "nodes 1", "nodes 1", "edges 2"]);
-    expect(read).toEqual([0, 1, 0, 0]);
-    expect(store.open).toBe(0);
-  });
-
-  test("hold at most a thousand rows", async () => {
-    const store = referenceStore({ model, clock });
-    const many = Array.from({ length: 2_001 }, (_, i) => upsertEdge("knows", "a", `k${i}`, i));
-    const batch = batchOfElements(model, [...graphOf(model, many).values()]);
-    await store.apply({
-      source: "s",
-      offset: 0,
-      job: "j",
-      timestampMs: 0,
-      inputs: [],
-      sizeBytes: 0,
-      updates: () => batch,
-    });
-    const sizes: number[] = [];
-    for await (const part of (await open({ store })).traverseParts(request([{ edge: "knows", limit: 5_000 }]), context))
-      if (part.kind !== "end") sizes.push(part.to - part.from);
-    expect(sizes).toEqual([1, 1_000, 1_000, 1, 1_000, 1_000, 1]);
-  });
-
-  test("tell a refused request before anything", async () => {
-    const parts = (await open()).traverseParts(request([{ edge: "nothing" }]), context);
-    await expect(parts[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "unknown_edge_type" });
-  });
-});
-
-describe("a token", () => {
-  const cutAtB = request([{ edge: "knows" }, { edge: "*" }], { budget: { edges: 3 } });
-
-  test("is refused when the definition means something else by then, or is of another graph", async () => {
-    const next = nextOf(await ask(await open(), cutAtB), 1);
-    const code = async (changed: GraphModel): Promise<unknown> =>
-      (await open({ model: changed })).traverse({ continue: next }, context).then(
-        () => "accepted",
-        (error: RdgError) => error.code,
-      );
-    expect(await code({ ...model, name: "renamed", latenessMs: 5 })).toBe("accepted");
-    expect(await code({ ...model, traversals: { limit: 5 } })).toBe("continuation_stale");
-    expect(await code({ ...model, edges: [...model.edges, edge("owns", "account", "device")] })).toBe(
-      "continuation_stale",
-    );
-    const foreign = await open({ continuationKey: new Uint8Array(32).fill(8) });
-    await expect(foreign.traverse({ continue: next }, context)).rejects.toMatchObject({ code: "bad_continuation" });
-  });
-
-  test("goes on with what its holder may read, and no more", async () => {
-    const queries = await open();
-    const next = nextOf(await ask(queries, cutAtB), 1);
-    const all = edgesOf(await ask(queries, { continue: next }));
-    const mayRead = (type: string): boolean => type !== "uses";
-    const less = edgesOf(await ask(queries, { continue: next }, { ...context, mayRead }));
-    expect(all.some((text) => text.includes("uses"))).toBe(true);
-    expect(less).toEqual(all.filter((text) => !text.includes("uses")));
-    const named = nextOf(
-      await ask(queries, request([{ edge: "uses" }, { edge: "uses", direction: "in", limit: 1 }])),
-      1,
-    );
-    const refused = queries.traverse({ continue: named }, { ...context, mayRead });
-    await expect(refused).rejects.toMatchObject({ kind: "unauthorized", code: "type_not_readable" });
   });
 });
 
