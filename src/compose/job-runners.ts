@@ -6,16 +6,19 @@ import type { Graph } from "../index.ts";
 import { compileJob } from "../jobs/plan/compiler.ts";
 import { compileMapJob } from "../jobs/plan/map-job.ts";
 import type { Downstream } from "../jobs/runner/job-attempt.ts";
-import { JobRunner } from "../jobs/runner/job-runner.ts";
+import { JobRunner, type JobRunnerOptions } from "../jobs/runner/job-runner.ts";
 import { openSideInputs, type SideInputs } from "../jobs/runner/side-inputs.ts";
-import type { Log } from "../log/port.ts";
+import type { Log, TopicSettings } from "../log/port.ts";
 import { modelSchemas } from "../model/avro/schemas.ts";
-import type { JobModel } from "../model/definition.ts";
+import type { GraphModel, JobModel } from "../model/definition.ts";
+import { decodeUpdateBatch } from "../model/update/codec.ts";
+import { compileTypePublisher } from "../model/update/type-records.ts";
 import type { RegisteredSchema, SchemaRegistry } from "../schemas/port.ts";
 import { conversionsTo } from "./conversions.ts";
 import type { Logger } from "./logger.ts";
 import type { EmbeddedSettings } from "./settings.ts";
 import { conversionsFrom } from "./source-conversions.ts";
+import { typeTopicsOf } from "./topics.ts";
 
 export interface JobRunnersOptions {
   readonly graph: Graph;
@@ -51,17 +54,38 @@ export async function openJobRunners(options: JobRunnersOptions): Promise<JobRun
     conversions: ({ name, fields }) => conversionsTo(registry, fields, schemas.get(`inputs.${name}-value`)!.schema),
     oldestNeededMs: () => Math.min(...runners.map((runner) => runner.oldestNeededMs)),
   });
-  for (const job of model.jobs) runners.push(runnerOf(job, options, schemas, sideInputs));
+  const publish = publisherOf(model, await log.topics(), schemas);
+  for (const job of model.jobs) runners.push(runnerOf(job, options, schemas, sideInputs, publish));
   return { runners, sideInputs };
 }
 
 type Schemas = Map<string, RegisteredSchema>;
+
+/** Of all type topics that are published; undefined where none is. */
+function publisherOf(
+  model: GraphModel,
+  topics: readonly TopicSettings[],
+  schemas: Schemas,
+): JobRunnerOptions["publish"] {
+  const typeTopics = new Set(typeTopicsOf(model));
+  const publishers = topics.flatMap(({ name, partitions, published }) => {
+    if (published === undefined || !typeTopics.has(name)) return [];
+    const schemaId = schemas.get(`${name}-value`)!.id;
+    return [{ name, publish: compileTypePublisher(model, { name, partitions, published, schemaId }) }];
+  });
+  if (publishers.length === 0) return undefined;
+  return (packed) => {
+    const batch = decodeUpdateBatch(packed);
+    return publishers.flatMap(({ name, publish }) => publish(batch).map((records) => ({ topic: name, ...records })));
+  };
+}
 
 function runnerOf(
   defined: JobModel,
   { graph, settings, clock, timers, logger, log, registry, downstream }: JobRunnersOptions,
   schemas: Schemas,
   sideInputs: SideInputs,
+  publish: JobRunnerOptions["publish"],
 ): JobRunner {
   const window = settings["jobs.window"];
   const windowMs = window === "" ? defined.settings.windowMs : parseDuration(window, "jobs.window");
@@ -86,6 +110,7 @@ function runnerOf(
         : conversionsTo(registry, event.fields, own.schema),
     compile: () => (map === undefined ? compileJob(model, job, tables) : compileMapJob(model, job, map, tables)),
     downstream,
+    ...(publish && { publish }),
     onRetry: (name, error) => logger.warn({ job: name }, `job ${name} tries again: ${describeError(error)}`),
   });
 }

@@ -4,9 +4,9 @@ import { AvroWriter } from "../model/avro/avro-writer.ts";
 import { type RecordValidator, compileRecordValidator } from "../model/avro/json-record.ts";
 import { keyBytesMax } from "../model/avro/json-values.ts";
 import { type RecordEncoder, compileRecordEncoder, timestampOf } from "../model/avro/record-encoder.ts";
+import { partitionOf } from "../model/partitioner.ts";
 import type { FieldModel } from "../model/value-type.ts";
 import type { Finding } from "./findings.ts";
-import { partitionOf } from "./partitioner.ts";
 import type { RecordOutput } from "./record-output.ts";
 
 export interface IntakeOptions {

@@ -1,3 +1,4 @@
+import { partitionOf } from "../model/partitioner.ts";
 // Generates, per list of fields, the function that turns one JSON object into one Avro record: the fast path of the gateway. Code is made here by
 // `new Function`; names and symbols enter it as numbers (their bytes) only.
 //
@@ -5,7 +6,6 @@
 // the fields in declared order without blanks (but one behind `:` and `,`), then, beginning again, any order and blanks. Whatever it does not know
 // (escapes, nested types, a field twice or unknown or missing, a value of another form) it leaves to the slow path by returning -1, having written nothing.
 import type { FieldModel, ValueType } from "../model/value-type.ts";
-import { partitionOf } from "./partitioner.ts";
 import { type RecordOutput, writeDouble, writeLong, writeText } from "./record-output.ts";
 import {
   createDayCache,

@@ -16,6 +16,7 @@
 // (fenced, locked), `invalid` (too large, unknown topic), `corrupt` (names file or partition and offset), `closed`.
 import type { Position } from "../model/position.ts";
 import type { BytesColumn, UpdateBatch } from "../model/update/batch.ts";
+import type { PublishedForm } from "../model/update/type-records.ts";
 
 export interface Log extends LogReader {
   /** Creates missing topics and changes retention. Refuses, naming the topic, what would lose or reorder records (another number of partitions, another form). Idempotent. */
@@ -57,6 +58,11 @@ export interface TopicSettings {
   readonly name: string;
   readonly form: TopicForm;
   readonly partitions: number;
+  /**
+   * Of type topics: their updates are records of the topic, too, for readers beside RDG's own stores, in this form (model/update/type-records.ts). Such a
+   * topic is read like one of records. Without it there are only the jobs' transactions. A log that has no readers but its own refuses it (`not_published`).
+   */
+  readonly published?: PublishedForm;
   /** Neither given: kept for ever. */
   readonly retention: { readonly timeMs?: number; readonly sizeBytes?: number };
   /**
@@ -132,6 +138,8 @@ export interface JobAssignment extends JobOutput {
 export type JobCounters = Readonly<Record<string, readonly number[]>>;
 
 export interface JobTransaction {
+  /** Records of type topics that are published. */
+  readonly published?: readonly { readonly topic: string; readonly partition: number; readonly batch: RecordBatch }[];
   /** The window in the packed form of model/update/codec.ts; undefined when it holds no update. */
   readonly updates: Uint8Array | undefined;
   /** For `quarantine.<job>`, partition 0. */

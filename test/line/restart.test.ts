@@ -1,7 +1,7 @@
 // What a job must still know when it begins again, and what must go on when something else cannot.
 import { count, defineGraph, event, type Graph, job, node, sideInput, t } from "rdg";
 import { afterEach, expect, test } from "vitest";
-import { partitionOf } from "../../src/gateway/partitioner.ts";
+import { partitionOf } from "../../src/model/partitioner.ts";
 import { closeLine } from "./embedded-line.ts";
 import { SmallLine } from "./small-line.ts";
 

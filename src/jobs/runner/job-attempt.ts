@@ -2,7 +2,7 @@
 // or it fails: reads frames, publishes windows.
 import type { Clock, Timers } from "../../core/clock.ts";
 import { Wake } from "../../core/wake.ts";
-import type { JobAssignment, JobWorker, Log, RecordFrame } from "../../log/port.ts";
+import type { JobAssignment, JobTransaction, JobWorker, Log, RecordFrame } from "../../log/port.ts";
 import type { EventModel, GraphModel, JobModel } from "../../model/definition.ts";
 import type { Position } from "../../model/position.ts";
 import { createEventDedup, type EventDedup } from "../operators/event-dedup.ts";
@@ -36,6 +36,8 @@ export interface JobParts {
   readonly schemaId: number | undefined;
   readonly conversion: FindConversion;
   readonly downstream: Downstream;
+  /** What a window adds to type topics that are published; missing where there are none. */
+  readonly publish?: (packed: Uint8Array) => JobTransaction["published"];
 }
 
 /** Transactions of a job that may be under way at once. */
@@ -274,7 +276,9 @@ export class JobAttempt {
     const content = this.#window.take(this.counts, this.#assignment!.partitions[0]!);
     this.#inFlight++;
     const [consumed, receivedMs] = [[...this.#consumed], [...this.#receivedMs]];
-    this.#assignment!.commit({ ...content, inputs: this.#positions(), counters: snapshotOf(this.counts) }).then(
+    const published = content.updates && this.#parts.publish?.(content.updates);
+    const transaction = published === undefined ? content : { ...content, published };
+    this.#assignment!.commit({ ...transaction, inputs: this.#positions(), counters: snapshotOf(this.counts) }).then(
       ({ last }) => {
         this.#parts.downstream.published(last.offset);
         this.#published = consumed;

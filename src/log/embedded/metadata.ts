@@ -163,6 +163,7 @@ export function mergedTopics(
   let changed = false;
   for (const topic of wanted) {
     if (topic.foreign !== undefined) throw noForeignTopics(topic);
+    if (topic.published !== undefined) throw notPublished(topic);
     const old = merged.get(topic.name);
     if (old === undefined) checkNew(topic, merged);
     else checkKept(old, topic);
@@ -183,6 +184,13 @@ function noForeignTopics({ name, foreign }: TopicSettings): RdgError {
       hint: "Topics of others are read from Kafka.",
     },
   );
+}
+
+function notPublished({ name }: TopicSettings): RdgError {
+  return new RdgError("invalid", "not_published", `${name} cannot be published: nobody else reads this log.`, {
+    place: name,
+    hint: "Type topics are published over Kafka.",
+  });
 }
 
 function sameRetention(a: TopicSettings, b: TopicSettings): boolean {

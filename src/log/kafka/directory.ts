@@ -87,9 +87,14 @@ export class Directory {
     return foreign ?? this.kafkaName(name);
   }
 
-  /** Where a topic's records lie; those of a type topic lie in the journal. */
+  /** Where a topic's content lies; that of a type topic is the jobs' transactions, in the journal. */
   partitionsOf(settings: TopicSettings): TopicPartition[] {
     if (settings.form === "updates") return [{ topic: this.kafkaName(journalTopic), partition: 0 }];
+    return this.recordsOf(settings);
+  }
+
+  /** Where its records lie; of type topics, only those that are published have some. */
+  recordsOf(settings: TopicSettings): TopicPartition[] {
     const topic = this.recordTopicOf(settings);
     return Array.from({ length: settings.partitions }, (_, partition) => ({ topic, partition }));
   }
@@ -125,12 +130,16 @@ export class Directory {
     await this.#checkForeign(wanted.filter(({ foreign }) => foreign !== undefined));
     const changed = wanted.filter((topic) => !sameSettings(this.#topics.get(topic.name), topic));
     if (changed.length === 0) return;
-    const own = changed.filter(({ form, foreign }) => form !== "updates" && foreign === undefined);
-    const missing = own.filter(({ name }) => !this.#topics.has(name));
+    const own = changed.filter((topic) => isOwn(topic) && topic.foreign === undefined);
+    const isThere = (topic: TopicSettings): boolean => {
+      const known = this.#topics.get(topic.name);
+      return known !== undefined && isOwn(known);
+    };
+    const missing = own.filter((topic) => !isThere(topic));
     await this.#create(
       missing.map(({ name, partitions, ...topic }) => ({ name, partitions, configs: configsOf(topic) })),
     );
-    const kept = own.filter(({ name }) => this.#topics.has(name));
+    const kept = own.filter(isThere);
     for (const topic of kept) await this.#alter(topic.name, configsOf(topic));
     const after = new Map([...this.#topics, ...changed.map((topic) => [topic.name, topic] as const)]);
     const views = [...after.values()].filter(({ form }) => form === "updates");
@@ -231,6 +240,11 @@ export class Directory {
   }
 }
 
+/** Has a Kafka topic: all but views of the journal. */
+function isOwn({ form, published }: TopicSettings): boolean {
+  return form !== "updates" || published !== undefined;
+}
+
 function configsOf({ form, retention }: Pick<TopicSettings, "form" | "retention">): Configs {
   if (form === "compacted") {
     // Older versions of a key are kept for the retention, and a removal as well; without one nothing is ever compacted.
@@ -248,10 +262,10 @@ function configsOf({ form, retention }: Pick<TopicSettings, "form" | "retention"
   };
 }
 
-/** The journal is kept as long as the type topic that is kept longest. */
+/** The journal is kept as long as the type topic that is kept longest; what is published is kept beside it, and says nothing about it. */
 function journalConfigs(views: readonly TopicSettings[]): Configs {
   const longest = (pick: (retention: TopicSettings["retention"]) => number | undefined): string => {
-    const values = views.map(({ retention }) => pick(retention));
+    const values = views.map(({ retention, published }) => (published === undefined ? pick(retention) : undefined));
     return values.includes(undefined) ? forEver : String(Math.max(...(values as number[])));
   };
   return { "retention.ms": longest(({ timeMs }) => timeMs), "retention.bytes": longest(({ sizeBytes }) => sizeBytes) };
@@ -276,7 +290,7 @@ function checkTopic(topic: TopicSettings, known: TopicSettings | undefined): voi
   }
   if (known === undefined) return;
   for (const what of ["partitions", "form", "foreign"] as const) {
-    if (known[what] === topic[what]) continue;
+    if (known[what] === topic[what] || (what === "partitions" && !isOwn(known))) continue;
     throw existsDifferently(name, what, known[what] ?? "its own", topic[what] ?? "its own");
   }
 }
@@ -293,13 +307,15 @@ function existsDifferently(name: string, what: string, is: string | number, want
 function sameSettings(known: TopicSettings | undefined, wanted: TopicSettings): boolean {
   if (known === undefined) return false;
   const [a, b] = [known.retention, wanted.retention];
+  if (known.published !== wanted.published || known.partitions !== wanted.partitions) return false;
   return a.timeMs === b.timeMs && a.sizeBytes === b.sizeBytes;
 }
 
-const plain = ({ name, form, partitions, retention, foreign }: TopicSettings): TopicSettings => ({
+const plain = ({ name, form, partitions, retention, foreign, published }: TopicSettings): TopicSettings => ({
   name,
   form,
   partitions,
   retention,
   ...(foreign !== undefined && { foreign }),
+  ...(published !== undefined && { published }),
 });

@@ -23,6 +23,7 @@ export interface JobOutputOptions {
   readonly ends: VisibleEnds;
   readonly name: string;
   readonly checkQuarantine: (topic: string) => void;
+  readonly checkPublished: (topic: string, partition: number) => void;
 }
 
 export interface JobOutputParts {
@@ -48,7 +49,7 @@ export class KafkaJobOutput implements JobOutput {
   readonly #progress: Progress;
   readonly #journal: TopicPartition;
   readonly #jobs: TopicPartition;
-  /** Kafka's own sequence by topic. */
+  /** Kafka's own sequence by partition. */
   readonly #sequences = new Map<string, number>();
   #queue: Entry[] = [];
   #queuedBytes = 0;
@@ -74,13 +75,15 @@ export class KafkaJobOutput implements JobOutput {
   }
 
   async commit(transaction: JobTransaction): Promise<Appended> {
-    const { cluster, name, checkQuarantine } = this.#options;
+    const { cluster, name, checkQuarantine, checkPublished } = this.#options;
     if (this.#failure !== undefined) throw this.#failure;
-    const { quarantined } = transaction;
+    const { quarantined, published = [] } = transaction;
+    for (const { topic, partition } of published) checkPublished(topic, partition);
     this.#progress.check(transaction);
     if (quarantined !== undefined) checkQuarantine(quarantined.topic);
     const value = encodeTransaction(name, transaction);
-    const bytes = value.length + (quarantined === undefined ? 0 : batchBytes(quarantined.batch));
+    const batches = [...published.map(({ batch }) => batch), ...(quarantined === undefined ? [] : [quarantined.batch])];
+    const bytes = batches.reduce((sum, batch) => sum + batchBytes(batch), value.length);
     if (bytes > cluster.settings.batchBytesMax) throw tooLarge(name, bytes, cluster.settings.batchBytesMax);
     if (this.#queuedBytes + bytes > cluster.settings.queueBytesMax) throw queueFull(name);
     return await new Promise((resolve, reject) => {
@@ -152,13 +155,17 @@ export class KafkaJobOutput implements JobOutput {
       [this.#jobs.topic, [this.#jobs, [{ batch: batchOfTexts(records) }]]],
       [this.#journal.topic, [this.#journal, journal]],
     ]);
-    for (const { transaction } of group) {
-      if (transaction.quarantined === undefined) continue;
-      const { topic, batch } = transaction.quarantined;
-      const place = { topic: directory.kafkaName(topic), partition: 0 };
-      const write = writes.get(place.topic) ?? [place, []];
+    const add = (place: TopicPartition, batch: RecordBatch): void => {
+      const id = `${place.topic}/${place.partition}`;
+      const write = writes.get(id) ?? [place, []];
       write[1].push({ batch });
-      writes.set(place.topic, write);
+      writes.set(id, write);
+    };
+    for (const { transaction } of group) {
+      const { quarantined, published = [] } = transaction;
+      if (quarantined !== undefined)
+        add({ topic: directory.kafkaName(quarantined.topic), partition: 0 }, quarantined.batch);
+      for (const { topic, partition, batch } of published) add({ topic: directory.kafkaName(topic), partition }, batch);
     }
     await this.#owner.begin([...writes.values()].map(([place]) => place));
     const sent = Promise.all([...writes.values()].map(([place, parts]) => this.#send(place, parts)));
@@ -175,7 +182,8 @@ export class KafkaJobOutput implements JobOutput {
   async #send(place: TopicPartition, parts: readonly TaggedBatch[]): Promise<Produced> {
     const { cluster } = this.#options;
     const { settings } = cluster;
-    const sequence = this.#sequences.get(place.topic) ?? 0;
+    const id = `${place.topic}/${place.partition}`;
+    const sequence = this.#sequences.get(id) ?? 0;
     const bytes = encodeBatch(parts, {
       ...this.#owner.epoch,
       sequence,
@@ -192,7 +200,7 @@ export class KafkaJobOutput implements JobOutput {
       return answer!;
     });
     const count = parts.reduce((sum, { batch }) => sum + batch.count, 0);
-    this.#sequences.set(place.topic, (sequence + count) % 2 ** 31);
+    this.#sequences.set(id, (sequence + count) % 2 ** 31);
     return produced;
   }
 }

@@ -221,14 +221,17 @@ class KafkaLog implements Log {
     const topics =
       (known as readonly TopicSettings[] | undefined) ??
       (await Promise.all(options.topics.map((topic) => this.directory.find(topic))));
-    for (const { name, form } of topics) if (form === "updates") throw notRecords(name);
+    for (const { name, form, published } of topics)
+      if (form === "updates" && published === undefined) throw notRecords(name);
     return await cursorsOf(this.#context, topics, options, (places) => this.#ends.ask(places));
   }
 
   #outputOptions(name: string): JobOutputOptions {
     const { directory } = this;
     const checkQuarantine = (topic: string): void => checkQuarantineTopic(topic, directory.known(topic));
-    return { cluster: this.#cluster, directory, ends: this.#ends, name, checkQuarantine };
+    const checkPublished = (topic: string, partition: number): void =>
+      checkPublishedTopic(topic, partition, directory.known(topic));
+    return { cluster: this.#cluster, directory, ends: this.#ends, name, checkQuarantine, checkPublished };
   }
 
   #openLane(owner: Owner, name: string, topic: TopicSettings, partition: number): Lane {
@@ -304,6 +307,14 @@ function checkQuarantineTopic(topic: string, known: TopicSettings | undefined): 
   throw new RdgError("invalid", "not_a_quarantine_topic", `${topic} cannot take records that jobs quarantine.`, {
     place: topic,
     hint: "It must be named quarantine.<job> and have the form records and one partition.",
+  });
+}
+
+function checkPublishedTopic(topic: string, partition: number, known: TopicSettings | undefined): void {
+  if (known?.published !== undefined && partition >= 0 && partition < known.partitions) return;
+  throw new RdgError("invalid", "not_published", `${topic}/${partition} takes no records of jobs.`, {
+    place: topic,
+    hint: "Only type topics that are published do (setting published).",
   });
 }
 

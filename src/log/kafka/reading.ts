@@ -28,7 +28,7 @@ export async function cursorsOf(
   ends: (places: readonly TopicPartition[]) => Promise<number[]>,
 ): Promise<TopicCursor[]> {
   const all = topics
-    .flatMap((topic) => directory.partitionsOf(topic).map((place) => ({ topic: topic.name, place })))
+    .flatMap((topic) => directory.recordsOf(topic).map((place) => ({ topic: topic.name, place })))
     .filter(({ place }) => partitions?.includes(place.partition) ?? true);
   const places = all.map(({ place }) => place);
   const untils = until === undefined ? undefined : await ends(places);

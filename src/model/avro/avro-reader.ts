@@ -32,6 +32,11 @@ export class AvroReader {
     return this.#end - this.position;
   }
 
+  /** A copy of what was read since `start`. */
+  slice(start: number): Uint8Array {
+    return new Uint8Array(this.#bytes.subarray(start, this.position));
+  }
+
   fail(message: string): RdgError {
     return badAvro(message, this.position);
   }

@@ -73,6 +73,13 @@ export class AvroWriter {
     this.length += 8;
   }
 
+  /** Bytes that are Avro already. */
+  raw(value: Uint8Array): void {
+    this.#reserve(value.length);
+    this.bytes.set(value, this.length);
+    this.length += value.length;
+  }
+
   blob(value: Uint8Array): void {
     this.long(value.length);
     this.#reserve(value.length);

@@ -19,6 +19,11 @@ export function compileJsonDecoder(fields: readonly FieldModel[]): RecordDecoder
   return wholeRecord(recordReader(fields, jsonForms));
 }
 
+/** A single value as elements hold it (update/element.ts): int64 canonical, timestamps in ms. */
+export function compileValueReader(type: ValueType): (reader: AvroReader) => unknown {
+  return valueReader(type, elementForms);
+}
+
 type Read = (reader: AvroReader) => unknown;
 
 interface Forms {
@@ -32,6 +37,13 @@ const javaScriptForms: Forms = {
   int64: BigInt,
   timestamp: (valueMs) => new Date(valueMs),
   // Not slice(): that of a Buffer is a view.
+  bytes: (value) => new Uint8Array(value),
+  absentFields: "undefined",
+};
+
+const elementForms: Forms = {
+  int64: (value) => value,
+  timestamp: (valueMs) => valueMs,
   bytes: (value) => new Uint8Array(value),
   absentFields: "undefined",
 };
