@@ -63,7 +63,8 @@ async function readStored(path: string): Promise<GraphModel | undefined> {
     if (file.checksum !== checksumOf(model)) throw damaged(path);
     if (model.format === definitionFormat) return model;
   }
-  throw new RdgError("invalid", "unknown_format", `The stored definition has format ${format}.${model.format}.`, {
+  const message = `The stored definition has format ${format}.${model.format}; this version reads format ${fileFormat}.${definitionFormat}.`;
+  throw new RdgError("invalid", "unknown_format", message, {
     place: path,
     hint: "The folder was written by another version of RDG: use that one, or another folder.",
   });

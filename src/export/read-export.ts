@@ -73,7 +73,8 @@ function headerOf(line: string): ExportHeader {
   if (header.kind !== "header" || header.format !== exportFormat) throw notAnExport();
   const version: unknown = header.version;
   if (version !== exportVersion) {
-    throw new RdgError("invalid", "export_version", `The export has version ${String(version)} of the format.`, {
+    const message = `The export has version ${String(version).slice(0, 20)} of the format; this version of rdg reads version ${exportVersion}.`;
+    throw new RdgError("invalid", "export_version", message, {
       hint: "Read it with the version of rdg that wrote it.",
     });
   }

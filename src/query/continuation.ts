@@ -191,7 +191,7 @@ function openToken(json: JsonReader, key: KeyObject): Payload {
   if (issued !== version) {
     throw json.fail(
       "continuation_version",
-      "This token was issued by another version of RDG.",
+      `The token has version ${issued!.slice(0, 10)}; this version of RDG reads version ${version}.`,
       "Ask the first request again.",
     );
   }

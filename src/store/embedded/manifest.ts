@@ -47,7 +47,7 @@ export function parseManifest(text: string, path: string): Manifest {
     throw new RdgError(
       "corrupt",
       "checkpoint_format_unknown",
-      `The checkpoint has format ${format}, which this version does not know.`,
+      `The checkpoint has format ${format}; this version reads format ${checkpointFormat}.`,
       {
         place: path,
         hint: "Start the version of RDG that wrote it, or move the store's folder away: the graph is then rebuilt from the log.",
