@@ -43,8 +43,10 @@ export class Balancer {
 }
 
 export class Reader {
-  /** Reads that nobody answered, and answers that were wrong. */
-  readonly failures: string[] = [];
+  /** Answers that were wrong. */
+  readonly wrong: string[] = [];
+  /** Reads that nobody answered, and why. */
+  readonly refused: string[] = [];
   answered = 0;
   /** Reads that waited for what was acknowledged and were told that it takes longer. */
   late = 0;
@@ -53,8 +55,6 @@ export class Reader {
   readonly #visits: Visits;
   readonly #servers: () => readonly string[];
   readonly #random: Random;
-  /** The most that any answer has told of a person. */
-  readonly #seen = new Map<string, number>();
 
   constructor(visits: Visits, servers: readonly string[] | Balancer, random: Random) {
     this.#visits = visits;
@@ -65,18 +65,22 @@ export class Reader {
   /** Resolves when so many more reads were answered. */
   async have(more: number): Promise<void> {
     const wanted = this.answered + more;
-    while (this.answered < wanted && this.failures.length === 0) await sleep(pauseMs);
+    while (this.answered < wanted && this.wrong.length === 0) await sleep(pauseMs);
   }
 
+  /** In several lanes. */
   async readUntil(isOver: () => boolean): Promise<void> {
-    while (!isOver()) {
-      await this.#read(peopleIds[this.#random.below(peopleIds.length)]!);
-      await sleep(pauseMs);
-    }
+    const lane = async (): Promise<void> => {
+      while (!isOver()) {
+        await this.#read(peopleIds[this.#random.below(peopleIds.length)]!);
+        await sleep(pauseMs);
+      }
+    };
+    await Promise.all([lane(), lane(), lane(), lane()]);
   }
 
   async #read(person: string): Promise<void> {
-    const atLeast = Math.max(this.#visits.visitsOf(person), this.#seen.get(person) ?? 0);
+    const atLeast = this.#visits.visitsOf(person);
     const positions = this.#visits.positions;
     const servers = this.#servers();
     const first = this.#random.below(Math.max(1, servers.length));
@@ -89,8 +93,7 @@ export class Reader {
         this.answered++;
         if (i > 0) this.passedOn++;
         const told = Number(level!.nodes[0]?.properties["visits"] ?? 0);
-        if (told < atLeast) this.failures.push(`${url} told of ${told} visits of ${person}, not of ${atLeast}`);
-        this.#seen.set(person, Math.max(told, atLeast));
+        if (told < atLeast) this.wrong.push(`${url} told of ${told} visits of ${person}, not of ${atLeast}`);
         return;
       } catch (error) {
         const refusal = String((error as Error).cause ?? error);
@@ -104,7 +107,7 @@ export class Reader {
       this.late++;
       return;
     }
-    this.failures.push(`nobody answered: ${refusals.join("; ")}`);
+    this.refused.push(refusals.join("; "));
   }
 }
 

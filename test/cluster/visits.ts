@@ -85,6 +85,22 @@ export class Visits {
     await Promise.all([lane(), lane(), lane()]);
   }
 
+  /** Resolves when every server shows everything that is acknowledged now. @throws what one of them says after `patienceMs` */
+  async shown(servers: readonly string[], patienceMs: number): Promise<void> {
+    const untilMs = Date.now() + patienceMs;
+    for (const url of servers) {
+      for (;;) {
+        try {
+          await this.read(url, peopleIds.slice(0, 1));
+          break;
+        } catch (error) {
+          if (Date.now() > untilMs) throw error;
+          await sleep(retryMs);
+        }
+      }
+    }
+  }
+
   /** @throws AssertionError when what the server says is not exactly what was acknowledged */
   async check(url: string): Promise<void> {
     const people: Record<string, unknown> = {};
@@ -109,7 +125,12 @@ export class Visits {
     };
     const body = JSON.stringify(request);
     const headers = { "content-type": "application/json" };
-    const response = await fetch(`${url}/v1/traverse`, { method: "POST", headers, body });
+    const response = await fetch(`${url}/v1/traverse`, {
+      method: "POST",
+      headers,
+      body,
+      signal: AbortSignal.timeout(15_000),
+    });
     const text = await response.text();
     if (response.status !== 200) throw new Error(`${url}/v1/traverse was answered ${response.status}: ${text}`);
     const { levels, complete } = JSON.parse(text) as { levels: readonly Level[]; complete: boolean };

@@ -9,6 +9,11 @@ export type RdgConfig = Section<typeof clusterSettings> & {
 };
 
 export interface TopicConfig {
+  /**
+   * Of type topics, such as `nodes.account`: their updates are records for everybody, `single` Avro updates by key or, for RDG's readers, `packed` ones. May
+   * change later. Without it only RDG's own stores see them.
+   */
+  readonly form?: "single" | "packed";
   /** May grow, never shrink. */
   readonly partitions?: number;
   /** "forever" lifts what the definition says. */

@@ -1,4 +1,4 @@
-// Brings a definition to a cluster: topics first, then schemas, then the definition that processes go by, and last what deletes records. Each step may be repeated.
+// Brings a definition to a cluster: topics first, then schemas and tables, then the definition that processes go by, and last what deletes records. Each step may be repeated.
 import { RdgError } from "../../core/errors.ts";
 import type { Graph } from "../../index.ts";
 import type { Log, TopicSettings } from "../../log/port.ts";
@@ -28,6 +28,7 @@ export async function deploy({ graph, cluster, allow }: DeployOptions): Promise<
     // What is kept for longer until now stays so until everything else is done.
     await log.ensureTopics(plan.desired.map((topic) => generous(topic, plan)));
     for (const { subject, schema } of modelSchemas(after.model)) await registry.register(subject, schema);
+    await cluster.tables?.make(after.model);
     return after;
   });
   await log.ensureTopics(plan.desired);

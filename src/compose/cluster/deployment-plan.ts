@@ -6,6 +6,7 @@ import type { FoundTopic, TopicInspector } from "../../log/kafka/inspect.ts";
 import type { LogReader, TopicSettings } from "../../log/port.ts";
 import { modelSchemas } from "../../model/avro/schemas.ts";
 import { classifyChange } from "../../model/change.ts";
+import type { GraphModel } from "../../model/definition.ts";
 import type { SchemaRegistry } from "../../schemas/port.ts";
 import { topicsOf } from "../topics.ts";
 import { type Deployment, deploymentOf, deploymentTopic, readDeployment } from "./deployment.ts";
@@ -14,6 +15,14 @@ export interface Cluster {
   readonly log: LogReader;
   readonly registry: SchemaRegistry;
   readonly topics: TopicInspector;
+  /** Of the store that processes share, where they share one. */
+  readonly tables?: SharedTables;
+}
+
+export interface SharedTables {
+  /** What is missing for the definition, for people. @throws RdgError conflict where a column means something else */
+  missing(model: GraphModel): Promise<readonly string[]>;
+  make(model: GraphModel): Promise<void>;
 }
 
 /**
@@ -25,7 +34,7 @@ export interface Cluster {
 export type StepRisk = "safe" | "loss" | "breaking" | "impossible";
 
 export interface DeploymentStep {
-  readonly kind: "topic" | "schema" | "definition";
+  readonly kind: "topic" | "schema" | "table" | "definition";
   readonly name: string;
   readonly action: "create" | "change";
   /** For people, such as `retention 6h -> 1h`. */
@@ -49,11 +58,12 @@ export async function planDeployment(graph: Graph, cluster: Cluster): Promise<De
   const deployed = await readDeployment(log);
   const target = deploymentOf(graph, deployed);
   const desired = [deploymentTopic, ...topicsOf(target.model)];
-  const known = new Set((await log.topics()).map(({ name }) => name));
+  const known = new Map((await log.topics()).map((topic) => [topic.name, topic]));
   const found = await cluster.topics.find(desired.filter(isOwnTopic).map(({ name }) => name));
   const steps = [
-    ...desired.flatMap((topic) => topicSteps(topic, known.has(topic.name), found.get(topic.name))),
+    ...desired.flatMap((topic) => topicSteps(topic, known.get(topic.name), found.get(topic.name))),
     ...(await schemaSteps(target, registry)),
+    ...(await tableSteps(target, cluster.tables)),
     ...definitionSteps(target, deployed),
   ];
   return { steps, target, desired, found };
@@ -64,16 +74,27 @@ export function isOwnTopic({ form, foreign }: TopicSettings): boolean {
   return form !== "updates" && foreign === undefined;
 }
 
-function topicSteps(topic: TopicSettings, isKnown: boolean, found: FoundTopic | undefined): DeploymentStep[] {
+function topicSteps(
+  topic: TopicSettings,
+  known: TopicSettings | undefined,
+  found: FoundTopic | undefined,
+): DeploymentStep[] {
   const { name, form, partitions, retention } = topic;
   const step = { kind: "topic", name } as const;
   if (!isOwnTopic(topic)) {
-    const what = topic.foreign === undefined ? "a view of the journal" : `read from the topic ${topic.foreign}`;
-    return isKnown ? [] : [{ ...step, action: "create", what, risk: "safe" }];
+    const what = topic.foreign === undefined ? viewText(topic) : `read from the topic ${topic.foreign}`;
+    if (known === undefined) return [{ ...step, action: "create", what, risk: "safe" }];
+    const before = viewText(known);
+    if (topic.foreign !== undefined || before === what) return [];
+    if (known.published !== undefined && known.partitions !== partitions && topic.published !== undefined) {
+      const why = "It would reorder the records of a key.";
+      return [{ ...step, action: "change", what: `${before} -> ${what}`, risk: "impossible", why }];
+    }
+    return [{ ...step, action: "change", what: `${before} -> ${what}`, risk: "safe" }];
   }
   if (found === undefined) {
     const what = `${partitions} partition${partitions === 1 ? "" : "s"}, ${retentionText(retention, form)}`;
-    if (!isKnown) return [{ ...step, action: "create", what, risk: "safe" }];
+    if (known === undefined) return [{ ...step, action: "create", what, risk: "safe" }];
     const why = "It was deleted on the brokers, and its records with it: jobs and replicas go by positions in it.";
     return [{ ...step, action: "create", what, risk: "impossible", why }];
   }
@@ -100,6 +121,11 @@ function topicSteps(topic: TopicSettings, isKnown: boolean, found: FoundTopic | 
   return steps;
 }
 
+function viewText({ published, partitions, retention }: TopicSettings): string {
+  if (published === undefined) return "a view of the journal";
+  return `published as ${published} updates in ${partitions} partition${partitions === 1 ? "" : "s"}, ${retentionText(retention, "records")}`;
+}
+
 async function schemaSteps({ model }: Deployment, registry: SchemaRegistry): Promise<DeploymentStep[]> {
   const steps: DeploymentStep[] = [];
   for (const { subject, schema } of modelSchemas(model)) {
@@ -112,6 +138,11 @@ async function schemaSteps({ model }: Deployment, registry: SchemaRegistry): Pro
     else steps.push({ ...step, what, risk: "impossible", why: reasons.join("; ") });
   }
   return steps;
+}
+
+async function tableSteps({ model }: Deployment, tables: SharedTables | undefined): Promise<DeploymentStep[]> {
+  const missing = (await tables?.missing(model)) ?? [];
+  return missing.map((what) => ({ kind: "table", name: model.name, action: "create", what, risk: "safe" }));
 }
 
 function noneOfUnknown(error: unknown): readonly number[] {

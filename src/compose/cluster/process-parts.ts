@@ -16,9 +16,17 @@ import type { Cluster } from "./deployment-plan.ts";
 import { alignWithDeployment, nothingDeployed, readDeployment } from "./deployment.ts";
 import { type JobsRole, openJobsRole } from "./jobs-role.ts";
 import { openProcessFolder } from "./process-folder.ts";
-import { openReplica, type Replica } from "./replica.ts";
+import { openReplica } from "./replica.ts";
 import { parseRoles, type Roles } from "./roles.ts";
-import { type ClusterSettings, kafkaConnectionOf, kafkaLogSettingsOf, registryConnectionOf } from "./settings.ts";
+import type { ServedGraph } from "./served-graph.ts";
+import {
+  type ClusterSettings,
+  isShared,
+  kafkaConnectionOf,
+  kafkaLogSettingsOf,
+  registryConnectionOf,
+} from "./settings.ts";
+import { openSharedGraph, openStoreWriter, sharedTables, type StoreWriter } from "./shared-store.ts";
 
 export interface ProcessOptions {
   readonly graph: Graph;
@@ -39,14 +47,16 @@ export interface ProcessParts {
   readonly registry: SchemaRegistry;
   readonly gateway: ControlledGateway | undefined;
   readonly jobs: JobsRole | undefined;
-  readonly replica: Replica | undefined;
+  readonly served: ServedGraph | undefined;
+  readonly writer: StoreWriter | undefined;
 }
 
 /** Everything that it opens is put on `opened`. */
 export async function openParts(options: ProcessOptions, opened: AsyncDisposableStack): Promise<ProcessParts> {
   const { settings, clock, timers } = options;
   const roles = parseRoles(settings.role);
-  if (roles.has("store") && !roles.has("serve")) throw storesNothing();
+  const shared = isShared(settings);
+  if (roles.has("store") && !shared && !roles.has("serve")) throw storesNothing();
   const connection = await kafkaConnectionOf(settings);
   const folder = await openProcessFolder(settings.data);
   opened.defer(() => folder.release());
@@ -55,18 +65,25 @@ export async function openParts(options: ProcessOptions, opened: AsyncDisposable
   opened.defer(() => log.close());
   const registry = await openRegistry(roles, options);
   opened.defer(() => registry.close());
-  if (settings["deploy.onStart"]) await deployHere(options.graph, { log, registry, topics: inspectTopics(kafka) });
+  const tables = sharedTables(options);
+  const cluster = { log, registry, topics: inspectTopics(kafka), ...(tables && { tables }) };
+  if (settings["deploy.onStart"]) await deployHere(options.graph, cluster);
   const deployment = await readDeployment(log);
   // A registry comes first: deployments register their schemas there.
   if (deployment === undefined && [...roles].some((role) => role !== "registry")) throw nothingDeployed();
   const graph = deployment === undefined ? options.graph : alignWithDeployment(options.graph, deployment);
   const { model } = graph;
-  let replica: Replica | undefined;
+  let writer: StoreWriter | undefined;
+  if (roles.has("store") && shared) {
+    writer = await openStoreWriter({ ...options, model, log });
+    opened.defer(() => writer!.close());
+  }
+  let served: ServedGraph | undefined;
   if (roles.has("serve")) {
     const { id, continuationKey } = deployment!;
-    await folder.belongsTo(id);
-    replica = await openReplica({ ...options, model, log, continuationKey });
-    opened.defer(() => replica!.close());
+    if (!shared) await folder.belongsTo(id);
+    served = await (shared ? openSharedGraph : openReplica)({ ...options, model, log, continuationKey });
+    opened.defer(() => served!.close());
   }
   let jobs: JobsRole | undefined;
   if (roles.has("jobs")) {
@@ -80,7 +97,7 @@ export async function openParts(options: ProcessOptions, opened: AsyncDisposable
     gateway = await createGateway({ model, log, registry, clock, producerName, settings: bounds });
     opened.defer(() => gateway!.close());
   }
-  return { roles, graph, log, registry, gateway, jobs, replica };
+  return { roles, graph, log, registry, gateway, jobs, served, writer };
 }
 
 async function deployHere(graph: Graph, cluster: Cluster & { readonly log: Log }): Promise<void> {
@@ -99,6 +116,6 @@ async function openRegistry(roles: Roles, { settings, clock, timers }: ProcessOp
 function storesNothing(): RdgError {
   return new RdgError("invalid", "bad_setting", "The role store has nothing to write to.", {
     place: "role",
-    hint: "With the embedded store every process with the role serve keeps a replica of its own: leave the role store out.",
+    hint: "Set store.kind to cassandra. With the embedded store every process with the role serve keeps a replica of its own.",
   });
 }

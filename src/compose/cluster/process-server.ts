@@ -1,6 +1,6 @@
 // The servers of a process: the routes of its roles, and what every process tells about itself.
 import type { Registry } from "prom-client";
-import { describeError } from "../../core/errors.ts";
+import { RdgError, describeError } from "../../core/errors.ts";
 import { Slots } from "../../core/slots.ts";
 import { scanExport } from "../../export/scan-export.ts";
 import { version } from "../../index.ts";
@@ -28,7 +28,7 @@ import { servingFigures } from "../serving-figures.ts";
 import { watchQueries } from "../watched-queries.ts";
 import type { ProcessOptions, ProcessParts } from "./process-parts.ts";
 import { measureProcess, readinessOf, statusOf } from "./process-state.ts";
-import type { Replica } from "./replica.ts";
+import type { ServedGraph } from "./served-graph.ts";
 
 export interface ProcessServerOptions extends ProcessOptions {
   readonly parts: ProcessParts;
@@ -51,7 +51,7 @@ export async function openProcessServer(options: ProcessServerOptions): Promise<
   let phase: Phase = "catching up";
   let grpcAddress: string | undefined;
   const traversals = new Slots(traversalsMax, timers);
-  const queries = parts.replica && openQueries(parts.replica, traversals, options);
+  const queries = parts.served && openQueries(parts.served, traversals, options);
   const connectionsMax = await connectionsAllowed();
   const tracer = await openConfiguredTracer(settings, model.name, clock);
   const shared = {
@@ -101,7 +101,7 @@ export async function openProcessServer(options: ProcessServerOptions): Promise<
 }
 
 function openQueries(
-  { store, feeder, continuationKey }: Replica,
+  { store, waitFor, continuationKey }: ServedGraph,
   traversals: Slots,
   options: ProcessServerOptions,
 ): Queries {
@@ -123,7 +123,7 @@ function openQueries(
     store: served.store,
     enrichments: enricher,
     clock,
-    waitFor: (positions, timeoutMs, signal) => feeder.waitFor(positions, timeoutMs, signal),
+    waitFor,
     continuationKey,
     limits: { timeoutMsDefault: settings["serve.timeout"], timeoutMsMax: settings["serve.timeout"] },
     slots: traversals,
@@ -133,15 +133,16 @@ function openQueries(
 
 function routesOf(options: ProcessServerOptions): ServerRoutes[] {
   const { parts, clock } = options;
-  const { roles, graph, log, registry, replica } = parts;
+  const { roles, graph, log, registry, served } = parts;
   const { model, fingerprint } = graph;
   const routes: ServerRoutes[] = [];
   if (roles.has("registry")) routes.push((app, bounds) => registerRegistryRoutes(app, registry, bounds));
-  if (replica === undefined) return routes;
-  const { store, feeder, typeTopic } = replica;
+  if (served === undefined) return routes;
+  const { store, still, typeTopic } = served;
   const viewOf = recordViews(model, registry);
-  const verifyStore = (): Promise<Verification> =>
-    feeder.still(() =>
+  const verifyStore = async (): Promise<Verification> => {
+    if (still === undefined) throw sharedStore();
+    return await still(() =>
       verifyAgainstLog({
         model,
         log,
@@ -151,6 +152,7 @@ function routesOf(options: ProcessServerOptions): ServerRoutes[] {
         openScratch: () => openScratch(model, options.settings, options),
       }),
     );
+  };
   routes.push(
     (app, bounds) =>
       topicRoutes(
@@ -162,4 +164,10 @@ function routesOf(options: ProcessServerOptions): ServerRoutes[] {
       exportRoutes(app, { scan: (signal) => scanExport({ model, fingerprint, store, clock }, signal) }, bounds),
   );
   return routes;
+}
+
+function sharedStore(): RdgError {
+  return new RdgError("invalid", "store_not_local", "A store that processes share is not proven over HTTP.", {
+    hint: "Compare its export with that of a replica: `rdg export --canonical`.",
+  });
 }

@@ -5,6 +5,7 @@ import type { Measures } from "../../observe/metrics.ts";
 import type { ProcessStatus } from "../../observe/port.ts";
 import type { Readiness } from "../../serve/operation-routes.ts";
 import type { HttpServer } from "../../serve/server.ts";
+import type { StoreStatistics } from "../../store/port.ts";
 import { waitersMax } from "../../store/store-feeder.ts";
 import type { OpenedAccess } from "../access.ts";
 import type { GrpcListener } from "../grpc.ts";
@@ -12,14 +13,14 @@ import { gatewayQueues, httpQueues, jobQueues } from "../measures.ts";
 import type { Phase } from "../readiness.ts";
 import { topicStatus } from "../topic-status.ts";
 import type { ProcessParts } from "./process-parts.ts";
-import type { Replica } from "./replica.ts";
+import type { ServedGraph } from "./served-graph.ts";
 import type { ClusterSettings } from "./settings.ts";
 
 /** Reads go on while a job fails or a replica falls behind: that is told, and no reason to send readers elsewhere. */
-export async function readinessOf(phase: Phase, { jobs, replica }: ProcessParts): Promise<Readiness> {
+export async function readinessOf(phase: Phase, { jobs, served }: ProcessParts): Promise<Readiness> {
   if (phase === "closing") return { ready: false, reason: "The process is shutting down." };
   if (phase === "catching up") return { ready: false, reason: "The process is catching up with the log." };
-  const blocked = replica?.blocked();
+  const blocked = served?.blocked();
   const failing = (await jobs?.status().catch(() => [])) ?? [];
   const warnings = [
     ...(blocked === undefined ? [] : [`The replica takes no more: ${blocked.message}`]),
@@ -37,7 +38,7 @@ export interface StatusContext {
 }
 
 export async function statusOf(parts: ProcessParts, context: StatusContext): Promise<ProcessStatus> {
-  const { roles, graph, log, gateway, jobs, replica } = parts;
+  const { roles, graph, log, gateway, jobs, served } = parts;
   const { phase, grpcAddress, uptimeMs } = context;
   const topics = (await log.topics()).filter(({ form }) => form !== "updates");
   return {
@@ -49,20 +50,16 @@ export async function statusOf(parts: ProcessParts, context: StatusContext): Pro
     uptimeMs,
     topics: await Promise.all(topics.map(({ name }) => topicStatus(log, name))),
     jobs: (await jobs?.status()) ?? [],
-    ...(replica === undefined ? {} : { store: await storeStatus(parts, replica) }),
+    ...(served === undefined ? {} : { store: await storeStatus(parts, served) }),
     ...(gateway === undefined ? {} : { gateway: gateway.statistics() }),
   };
 }
 
-async function storeStatus({ log }: ProcessParts, { store, feeder, typeTopic }: Replica) {
-  const [statistics, applied, [bounds]] = await Promise.all([
-    store.statistics(),
-    store.applied(),
-    log.bounds(typeTopic),
-  ]);
+async function storeStatus(parts: ProcessParts, served: ServedGraph) {
+  const [figures, applied] = await Promise.all([storeFigures(parts, served), served.store.applied()]);
+  const { appliedOffset: _, ...told } = figures;
   return {
-    ...statistics,
-    lagTransactions: Math.max(0, bounds!.next - 1 - feeder.appliedOffset),
+    ...told,
     applied: [...applied.sources].map(([source, offset]) => `${source}@${offset}`),
     inputs: applied.inputs.map(formatPosition),
   };
@@ -81,10 +78,10 @@ export interface MeasuredProcess {
 
 export async function measureProcess(measured: MeasuredProcess): Promise<Measures> {
   const { parts, server, settings, traversals, phase, uptimeMs } = measured;
-  const { gateway, replica } = parts;
+  const { gateway, served } = parts;
   const jobs = (await parts.jobs?.status()) ?? [];
   const sideInputs = parts.jobs?.sideInputs() ?? [];
-  const store = replica && (await measureReplica(parts, replica));
+  const store = served && (await storeFigures(parts, served));
   const { user, system } = process.cpuUsage();
   return {
     ready: phase === "serving",
@@ -98,7 +95,7 @@ export async function measureProcess(measured: MeasuredProcess): Promise<Measure
       ...(store
         ? ([
             { queue: "store_memory", unit: "bytes", fill: store.memoryBytes, max: store.memoryMaxBytes },
-            { queue: "store_waiters", unit: "requests", fill: replica.feeder.waiterCount, max: waitersMax },
+            { queue: "store_waiters", unit: "requests", fill: served.waiters(), max: waitersMax },
             { queue: "traversals", unit: "requests", fill: traversals.taken, max: traversals.max },
           ] as const)
         : []),
@@ -115,8 +112,14 @@ export async function measureProcess(measured: MeasuredProcess): Promise<Measure
   };
 }
 
-async function measureReplica({ log }: ProcessParts, { store, feeder, typeTopic }: Replica) {
-  const [statistics, [bounds]] = await Promise.all([store.statistics(), log.bounds(typeTopic)]);
-  const lagTransactions = Math.max(0, bounds!.next - 1 - feeder.appliedOffset);
-  return { ...statistics, appliedOffset: feeder.appliedOffset, lagTransactions };
+async function storeFigures({ log }: ProcessParts, { store, typeTopic, ...served }: ServedGraph) {
+  const [statistics, appliedOffset, [bounds]] = await Promise.all([
+    // To count what a store elsewhere holds is to read all of it.
+    store.capabilities.local === true ? store.statistics() : noStatistics,
+    served.appliedOffset(),
+    log.bounds(typeTopic),
+  ]);
+  return { ...statistics, appliedOffset, lagTransactions: Math.max(0, bounds!.next - 1 - appliedOffset) };
 }
+
+const noStatistics: StoreStatistics = { nodes: {}, edges: {}, memoryBytes: 0, memoryMaxBytes: 0 };

@@ -40,7 +40,9 @@ async function openClusterProcess(options: ProcessOptions): Promise<ClusterProce
     const parts = await openParts(options, opened);
     const { server, say, reload } = await openServer(parts, options, opened);
     const addresses = await server.listen();
-    const ready = Promise.all([parts.replica?.start(), parts.jobs?.start()]).then(() => say("serving"));
+    const ready = Promise.all([parts.served?.start(), parts.jobs?.start(), parts.writer?.start()]).then(() =>
+      say("serving"),
+    );
     ready.catch(options.onFailure);
     let closing: Promise<void> | undefined;
     return {

@@ -4,11 +4,11 @@ import type { Clock, Timers } from "../../core/clock.ts";
 import { type RdgError, describeError } from "../../core/errors.ts";
 import type { LogReader } from "../../log/port.ts";
 import type { GraphModel } from "../../model/definition.ts";
-import type { EmbeddedStore } from "../../store/embedded/store.ts";
 import { StoreFeeder } from "../../store/store-feeder.ts";
 import { openStore } from "../embedded-store.ts";
 import type { Logger } from "../logger.ts";
 import { typeTopicsOf } from "../topics.ts";
+import type { ServedGraph } from "./served-graph.ts";
 import type { ClusterSettings } from "./settings.ts";
 
 export interface ReplicaOptions {
@@ -23,22 +23,7 @@ export interface ReplicaOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-export interface Replica {
-  readonly store: EmbeddedStore;
-  readonly feeder: StoreFeeder;
-  /** Name of any type topic. */
-  readonly typeTopic: string;
-  /** The same in all serving processes. */
-  readonly continuationKey: Uint8Array;
-  /** Why it takes no more, while it does not. */
-  blocked(): RdgError | undefined;
-  /** Resolves when it has everything that the log has now. @throws RdgError corrupt */
-  start(): Promise<void>;
-  /** Writes a checkpoint. What it has not applied, it will after its next start. */
-  close(): Promise<void>;
-}
-
-export async function openReplica(options: ReplicaOptions): Promise<Replica> {
+export async function openReplica(options: ReplicaOptions): Promise<ServedGraph> {
   const { model, log, settings, timers, logger } = options;
   const typeTopic = typeTopicsOf(model)[0]!;
   const [bounds] = await log.bounds(typeTopic);
@@ -59,11 +44,15 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   });
   return {
     store,
-    feeder,
+    waitFor: (positions, timeoutMs, signal) => feeder.waitFor(positions, timeoutMs, signal),
+    waiters: () => feeder.waiterCount,
+    appliedOffset: async () => feeder.appliedOffset,
+    still: (work) => feeder.still(work),
     typeTopic,
     continuationKey: options.continuationKey,
     blocked: () => blocked,
     start: () => feeder.start(),
+    // Writes a checkpoint. What it has not applied, it will after its next start.
     async close() {
       try {
         await feeder.close();

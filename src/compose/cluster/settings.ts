@@ -4,6 +4,7 @@ import { RdgError } from "../../core/errors.ts";
 import type { SettingList, SettingValues } from "../../core/settings.ts";
 import type { KafkaConnection, KafkaLogSettings, KafkaSasl, KafkaTls } from "../../log/kafka/settings.ts";
 import type { ConfluentConnection } from "../../schemas/confluent/settings.ts";
+import type { CassandraBounds, CassandraConnection, CassandraConsistency } from "../../store/cassandra/settings.ts";
 import { embeddedSettings } from "../settings.ts";
 
 const ownSettings = {
@@ -78,6 +79,37 @@ const ownSettings = {
   },
   "registry.username": { kind: "text", default: "", description: "Name that RDG logs in at the registry with." },
   "registry.password": { kind: "text", default: "", secret: true, description: "Its password." },
+  "store.kind": {
+    kind: "text",
+    default: "embedded",
+    description: "Where the graph is: embedded, a replica in every serving process; or cassandra, which they share.",
+  },
+  "cassandra.contacts": {
+    kind: "text",
+    default: "",
+    description: "Some Cassandra nodes of the local data center, host or host:port, separated by commas.",
+  },
+  "cassandra.dataCenter": { kind: "text", default: "datacenter1", description: "Name of the local data center." },
+  "cassandra.keyspace": { kind: "text", default: "rdg", description: "Keyspace of this graph alone." },
+  "cassandra.replicas": {
+    kind: "integer",
+    default: 0,
+    max: 100,
+    description: "Replicas in the local data center, for a keyspace that has to be made; 0: it must be there.",
+  },
+  "cassandra.readConsistency": {
+    kind: "text",
+    default: "localQuorum",
+    description: "Replicas that must have answered a read: one, localOne, two, quorum, localQuorum, eachQuorum, all.",
+  },
+  "cassandra.writeConsistency": {
+    kind: "text",
+    default: "localQuorum",
+    description: "Replicas that must have taken a write.",
+  },
+  "cassandra.username": { kind: "text", default: "", description: "Name that RDG logs in at Cassandra with." },
+  "cassandra.password": { kind: "text", default: "", secret: true, description: "Its password." },
+  "cassandra.tls": { kind: "boolean", default: false, description: "Whether connections to Cassandra are encrypted." },
   "stop.notice": {
     kind: "duration",
     default: 0,
@@ -124,6 +156,45 @@ export function registryConnectionOf(settings: ClusterSettings): ConfluentConnec
   }
   return { urls, ...(username + password === "" ? {} : { auth: { username, password } }) };
 }
+
+/** Whether processes share a store. @throws RdgError invalid, `bad_setting` */
+export function isShared(settings: ClusterSettings): boolean {
+  const kind = settings["store.kind"];
+  if (kind !== "embedded" && kind !== "cassandra")
+    throw bad("store.kind", `is "${kind}", not embedded or cassandra`, "");
+  return kind === "cassandra";
+}
+
+/** @throws RdgError invalid, `bad_setting` */
+export function cassandraConnectionOf(settings: ClusterSettings): CassandraConnection {
+  const contactPoints = listed(settings["cassandra.contacts"]);
+  const { "cassandra.username": username, "cassandra.password": password, "cassandra.replicas": replicas } = settings;
+  if (contactPoints.length === 0) throw bad("cassandra.contacts", "is missing", "Name some nodes, such as db-1:9042.");
+  const localDataCenter = settings["cassandra.dataCenter"];
+  return {
+    contactPoints,
+    localDataCenter,
+    keyspace: settings["cassandra.keyspace"],
+    tls: settings["cassandra.tls"],
+    ...(replicas === 0 ? {} : { replication: { [localDataCenter]: replicas } }),
+    ...(username + password === "" ? {} : { credentials: { username, password } }),
+  };
+}
+
+/** @throws RdgError invalid, `bad_setting` */
+export function cassandraBoundsOf(settings: ClusterSettings): Partial<CassandraBounds> {
+  const levelOf = (name: "cassandra.readConsistency" | "cassandra.writeConsistency"): CassandraConsistency => {
+    const level = consistencies.find((each) => each === settings[name]);
+    if (level === undefined) throw bad(name, `is none of ${consistencies.join(", ")}`, undefined);
+    return level;
+  };
+  return {
+    readConsistency: levelOf("cassandra.readConsistency"),
+    writeConsistency: levelOf("cassandra.writeConsistency"),
+  };
+}
+
+const consistencies = ["one", "localOne", "two", "quorum", "localQuorum", "eachQuorum", "all"] as const;
 
 const listed = (text: string): string[] => text.split(",").flatMap((each) => each.trim() || []);
 

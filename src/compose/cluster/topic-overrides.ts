@@ -3,9 +3,11 @@ import { didYouMean } from "../../core/did-you-mean.ts";
 import { RdgError } from "../../core/errors.ts";
 import { formatDuration, formatSize, parseDuration, parseSize } from "../../core/units.ts";
 import type { Graph } from "../../index.ts";
-import type { Retention } from "../../model/definition.ts";
+import type { Publication, Retention } from "../../model/definition.ts";
 
 export interface TopicOverride {
+  /** Of type topics only, and always there. */
+  readonly form?: Publication["form"];
   readonly partitions?: number;
   /** null: without a bound. */
   readonly timeMs?: number | null;
@@ -26,9 +28,12 @@ export function readTopicOverrides(written: unknown, path: string): TopicOverrid
 
 function readOne(topic: string, value: unknown, path: string): TopicOverride {
   const place = `topics["${topic}"]`;
-  if (!isRecord(value)) throw bad(place, value, "{ partitions, retention }", path);
-  checkNames(place, value, ["partitions", "retention"], path);
-  const { partitions, retention = {} } = value;
+  if (!isRecord(value)) throw bad(place, value, "{ form, partitions, retention }", path);
+  checkNames(place, value, ["form", "partitions", "retention"], path);
+  const { form, partitions, retention = {} } = value;
+  if (isTypeTopic(topic) ? form !== "single" && form !== "packed" : form !== undefined) {
+    throw bad(`${place}.form`, form, isTypeTopic(topic) ? '"single" or "packed"' : "for type topics only", path);
+  }
   if (partitions !== undefined && !isCount(partitions)) {
     throw bad(`${place}.partitions`, partitions, `between 1 and ${partitionsMax}`, path);
   }
@@ -43,30 +48,51 @@ function readOne(topic: string, value: unknown, path: string): TopicOverride {
     throw bad(`${place}.retention.${name}`, given, `"${forever}", a text such as ${example[name]}, or a number`, path);
   };
   return {
+    ...(form === undefined ? {} : { form: form as Publication["form"] }),
     ...(partitions === undefined ? {} : { partitions }),
     ...(retention["time"] === undefined ? {} : { timeMs: bound("time") }),
     ...(retention["size"] === undefined ? {} : { sizeBytes: bound("size") }),
   };
 }
 
+const isTypeTopic = (topic: string): boolean => topic.startsWith("nodes.") || topic.startsWith("edges.");
+
 const example = { time: '"6h"', size: '"10GB"' };
 
 /** The definition as it is deployed with these. @throws RdgError invalid, `unknown_topic` */
 export function withOverrides(graph: Graph, overrides: TopicOverrides): Graph {
-  const names = graph.model.events.map(({ name }) => `events.${name}`);
+  const { model } = graph;
+  const names = [
+    ...model.events.map(({ name }) => `events.${name}`),
+    ...model.nodes.map(({ name }) => `nodes.${name}`),
+    ...model.edges.map(({ name }) => `edges.${name}`),
+  ];
   const unknown = [...overrides.keys()].find((topic) => !names.includes(topic));
   if (unknown !== undefined) {
     const hint = didYouMean(unknown, names, 40);
-    throw new RdgError("invalid", "unknown_topic", `The settings name the topic "${unknown}", which is no event's.`, {
-      place: "topics",
-      hint,
-    });
+    throw new RdgError(
+      "invalid",
+      "unknown_topic",
+      `The settings name the topic "${unknown}", which the definition does not have.`,
+      {
+        place: "topics",
+        hint,
+      },
+    );
   }
   const events = graph.model.events.map((event) => {
     const { partitions, ...bounds } = overrides.get(`events.${event.name}`) ?? {};
     return { ...event, partitions: partitions ?? event.partitions, retention: retentionOf(event.retention, bounds) };
   });
-  return { ...graph, model: { ...graph.model, events } };
+  const nodes = model.nodes.map((node) => withPublication(node, overrides.get(`nodes.${node.name}`)));
+  const edges = model.edges.map((edge) => withPublication(edge, overrides.get(`edges.${edge.name}`)));
+  return { ...graph, model: { ...model, events, nodes, edges } };
+}
+
+function withPublication<T extends object>(type: T, override: TopicOverride | undefined): T {
+  if (override?.form === undefined) return type;
+  const { form, partitions = 1 } = override;
+  return { ...type, published: { form, partitions, retention: retentionOf({}, override) } };
 }
 
 function retentionOf(defined: Retention, { timeMs, sizeBytes }: TopicOverride): Retention {
@@ -76,8 +102,9 @@ function retentionOf(defined: Retention, { timeMs, sizeBytes }: TopicOverride): 
 }
 
 /** As `rdg config` prints it. */
-export function describeOverride({ partitions, timeMs, sizeBytes }: TopicOverride): string {
+export function describeOverride({ form, partitions, timeMs, sizeBytes }: TopicOverride): string {
   const parts = [
+    form === undefined ? [] : `published as ${form} updates`,
     partitions === undefined ? [] : `${partitions} partitions`,
     timeMs === undefined ? [] : timeMs === null ? "kept for ever" : `kept for ${formatDuration(timeMs)}`,
     sizeBytes === undefined ? [] : sizeBytes === null ? "of any size" : `at most ${formatSize(sizeBytes)} a partition`,
