@@ -1,6 +1,6 @@
+// The gateway: takes a request's body, checks and encodes every record, and appends them per partition; what it answers is durable.
 import type { Clock } from "../core/clock.ts";
 import { didYouMean } from "../core/did-you-mean.ts";
-// The gateway: takes a request's body, checks and encodes every record, and appends them per partition; what it answers is durable.
 import { RdgError } from "../core/errors.ts";
 import type { Log, Producer, RecordBatch } from "../log/port.ts";
 import { modelSchemas } from "../model/avro/schemas.ts";
