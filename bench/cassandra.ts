@@ -21,6 +21,8 @@ const { values } = parseArgs({
     /** Degree of the largest record. */
     supernode: { type: "string", default: "350000" },
     reads: { type: "string", default: "200" },
+    /** Loads the records of three sizes there, and finds them there the next time. */
+    keyspace: { type: "string" },
   },
 });
 const upserts = Number(values.upserts);
@@ -77,7 +79,7 @@ const options = {
     contactPoints: [contactPoint],
     port: Number(/:(\d+)$/.exec(values.server)?.[1] ?? 9042),
     localDataCenter: values["data-center"],
-    keyspace: `bench_${randomId().slice(0, 12)}`,
+    keyspace: values.keyspace ?? `bench_${randomId().slice(0, 12)}`,
     replication: { [values["data-center"]]: 1 },
   },
   clock: systemClock,
@@ -92,18 +94,18 @@ interface Cost {
 }
 
 const store = await cassandraStore(options);
-let offset = 0;
+let offset = ((await store.applied()).sources.get("journal") ?? -1) + 1;
 try {
   const writes: Record<string, Cost> = {};
+  if (!(await isLoaded())) {
+    writes["one record of a large degree"] = await write(framesOf(supernode, (n) => listed("large", n)));
+    await write(framesOf(40_000, (n) => listed(`middle${n % 10}`, n)));
+    await write(framesOf(5_000, (n) => listed(`small${n % 100}`, n)));
+  }
   // A server that was just started takes several times as much for its first writes.
   await write(framesOf(upserts / 4, (n) => anyEdge("watched", n)));
   writes["watched"] = await write(framesOf(upserts, (n) => anyEdge("watched", n)));
   writes["counted, counters known"] = await writeTwice(framesOf(upserts / 4, (n) => anyEdge("counted", n)));
-  writes["one record of a large degree"] = await write(framesOf(supernode, (n) => listed("large", n)));
-  const middle = Array.from({ length: 10 }, (_, hub) => framesOf(4_000, (n) => listed(`middle${hub}`, n)));
-  await write(middle.flat());
-  const small = Array.from({ length: 100 }, (_, hub) => framesOf(50, (n) => listed(`small${hub}`, n)));
-  await write(small.flat());
   const latest: Record<string, unknown> = {};
   for (const [name, hubs, degree] of [
     ["small", 100, 50],
@@ -119,6 +121,13 @@ try {
   console.log(JSON.stringify({ settings: { frameUpdates, upserts, reads }, writes, latest100: latest }, undefined, 2));
 } finally {
   await store.close();
+}
+
+async function isLoaded(): Promise<boolean> {
+  const reader = store.reader();
+  const [reference] = await reader.find(0, ["large"], new AbortController().signal);
+  reader.close();
+  return reference !== -1;
 }
 
 function anyEdge(type: "watched" | "counted", n: number): Update {

@@ -219,6 +219,52 @@ test("a large list with late, repeated and removed edges is read as the referenc
   }
 });
 
+test("sweeping takes away what nobody sees, and changes nothing that anybody sees, now or later", async () => {
+  const run = runs++;
+  const updates: Update[] = [];
+  for (let i = 0; i < 60; i++) {
+    updates.push(upsertEdge("knows", "hub", `p${i % 9}`, baseMs + i, { note: `${i}`, places: [`${i % 7}`] }));
+    updates.push(upsertEdge("uses", "hub", `s${i % 4}`, baseMs + 20 * i, { times: 1 }));
+    updates.push(upsertNode("person", `p${i % 3}`, baseMs + i, { tags: [`${i % 12}`], visits: 1 }));
+  }
+  updates.push(remove({ kind: "edge", type: "knows", from: "hub", to: "p8" }, baseMs + 70));
+  const own = renamed(updates, run);
+  const laterMs = baseMs + 10 * ttlMs;
+  const later = renamed(
+    [upsertEdge("uses", "hub", "s0", laterMs, { times: 1 }), upsertEdge("knows", "hub", "p8", laterMs, { note: "z" })],
+    run,
+  );
+  const reference = referenceStore({ model: conformanceGraph, clock });
+  const store = await open(1);
+  const frames = framesOf(own, 10);
+  const behind = frameOf(frames.length, later, { source: frames[0]!.source, timestampMs: laterMs });
+  const hub = `${run}|hub`;
+  const compare = async (): Promise<void> => {
+    await expectSameElements(store, reference, own);
+    for (const edge of [0, 2]) {
+      const expected = await listingOf(reference, edge, "out", hub);
+      expect((await listingOf(store, edge, "out", hub)).edges).toEqual(expected.edges);
+    }
+  };
+  try {
+    for (const frame of frames) await Promise.all([store.apply(frame), reference.apply(frame)]);
+    const first = await store.sweep({ publishedMs: baseMs });
+    expect(first.listed).toBeGreaterThan(80);
+    expect(first.sets).toBeGreaterThan(0);
+    await compare();
+    expect((await listingOf(store, 0, "out", hub)).scanned).toBe(8);
+    expect(await store.sweep({ publishedMs: baseMs })).toEqual({ listed: 0, lives: 0, sets: 0 });
+    clock.nowMs = laterMs;
+    expect((await store.sweep({ publishedMs: laterMs })).lives).toBeGreaterThan(0);
+    await compare();
+    await Promise.all([store.apply(behind), reference.apply(behind)]);
+    await compare();
+  } finally {
+    clock.nowMs = baseMs;
+    await store.close();
+  }
+});
+
 function renamed(updates: readonly Update[], run: number): Update[] {
   const name = (id: string): string => `${run}|${id}`;
   return updates.map((update) =>

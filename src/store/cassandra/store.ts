@@ -23,6 +23,7 @@ import { scanGraph } from "./scan.ts";
 import { makeTables, missingTables, type SchemaChange } from "./schema.ts";
 import { Session } from "./session.ts";
 import { type CassandraBounds, type CassandraConnection, cassandraDefaults } from "./settings.ts";
+import { type SweepOptions, type Swept, sweepTables } from "./sweep.ts";
 import { countOf } from "./table-scan.ts";
 import { differencesIn } from "./verify.ts";
 import { Writer } from "./writer.ts";
@@ -50,6 +51,8 @@ export interface CassandraStore extends Store {
    * @throws RdgError unavailable: again later; corrupt: it is none
    */
   repair(record: Uint8Array): Promise<void>;
+  /** Takes away what readers pass over for good. One process does it now and then; a walk over all tables. */
+  sweep(options: SweepOptions, signal?: AbortSignal): Promise<Swept>;
 }
 
 /**
@@ -134,6 +137,11 @@ class OpenCassandraStore implements CassandraStore {
   async repair(record: Uint8Array): Promise<void> {
     this.#assertOpen();
     await this.#writer.repair(decodeRepair(record));
+  }
+
+  async sweep(options: SweepOptions, signal = new AbortController().signal): Promise<Swept> {
+    this.#assertOpen();
+    return await sweepTables(this.#parts.rows, this.#bounds, options, signal);
   }
 
   reader(): StoreReader {

@@ -12,6 +12,8 @@ export interface ScannedRow {
   /** The id; or the record's and the neighbour's. */
   readonly key: readonly string[];
   readonly state: ElementState;
+  /** Of all its lives, with their slices. */
+  readonly all: readonly types.Row[];
 }
 
 /** Every element of a table of rows, a page at a time. */
@@ -23,7 +25,7 @@ export async function* elementsOf(
   life: LifeBounds,
   signal: AbortSignal = neverAborted,
 ): AsyncGenerator<readonly ScannedRow[]> {
-  const query = `SELECT ${rowColumns(keys, properties)} FROM ${tableOf(rows.layout, table)}`;
+  const query = `SELECT ${rowColumns([...keys, "slice"], properties)} FROM ${tableOf(rows.layout, table)}`;
   const keyOf = (row: types.Row): string => JSON.stringify(keys.map((name) => row.get(name) as string));
   let from: string | undefined;
   let held: readonly types.Row[] = [];
@@ -33,7 +35,7 @@ export async function* elementsOf(
     const groups = [...Map.groupBy([...held, ...page.rows], keyOf)];
     // Rows of the last element may go on in the next page.
     held = from === undefined ? [] : (groups.pop()?.[1] ?? []);
-    yield groups.map(([key, of]) => ({ key: JSON.parse(key) as string[], state: elementState(of, life) }));
+    yield groups.map(([key, all]) => ({ key: JSON.parse(key) as string[], state: elementState(all, life), all }));
   } while (from !== undefined);
 }
 
