@@ -24,7 +24,7 @@ import {
   upsertEdge,
   upsertNode,
 } from "./conformance-graph.ts";
-import type { AdjacencyBatch, Direction, Store } from "./port.ts";
+import type { AdjacencyBatch, DegreesRequest, Direction, Store } from "./port.ts";
 
 /** Makes an empty store of this graph. */
 export type MakeStore = (model: GraphModel, clock: Clock) => Promise<Store>;
@@ -383,6 +383,33 @@ export function storeConformance(name: string, make: MakeStore, { runs = 40 }: C
         expect(
           (await reader.degrees({ ...request, direction: "in", scanMax: 100 }, signal)).map(({ count }) => count),
         ).toEqual([0, 1, 0]);
+        reader.close();
+      });
+
+      test("degrees within bounds in time count what adjacency lists, where they may be asked for", async () => {
+        const store = await holding(
+          ...[0, 1, 2, 3, 4].map((i) => upsertEdge("knows", "hub", `p${i}`, baseMs + i)),
+          remove(node("person", "p1"), baseMs + 9),
+        );
+        const reader = store.reader();
+        const references = await reader.find(person, ["hub"], signal);
+        const hub = { edge: knows, direction: "out" as const, scanMax: 100 };
+        const counted = async (bounds: Pick<DegreesRequest, "sinceMs" | "untilMs">): Promise<number> => {
+          if (store.capabilities.timedDegrees === true) {
+            const [degree] = await reader.degrees({ ...hub, ...bounds, references }, signal);
+            expect(degree!.exact).toBe(true);
+            return degree!.count;
+          }
+          const records = [{ reference: references[0]! }];
+          const request = { ...hub, ...bounds, order: "latest" as const, limit: 100, select: [], records };
+          return (await gather(reader.adjacency(request, signal))).reduce((sum, { count }) => sum + count, 0);
+        };
+        const at = (ms: number): number => baseMs + ms;
+        expect(await counted({ sinceMs: at(1) })).toBe(3);
+        expect(await counted({ untilMs: at(3) })).toBe(2);
+        expect(await counted({ sinceMs: at(2), untilMs: at(4) })).toBe(2);
+        expect(await counted({ sinceMs: at(4), untilMs: at(2) })).toBe(0);
+        expect(await counted({ sinceMs: at(5) })).toBe(0);
         reader.close();
       });
     });

@@ -53,6 +53,8 @@ export interface StoreCapabilities {
   readonly local?: boolean;
   readonly atomicPositions: boolean;
   readonly exactDegrees: boolean;
+  /** Degrees may be asked for within bounds in time. Missing: without only. */
+  readonly timedDegrees?: boolean;
   readonly filters: { readonly edge: boolean; readonly node: boolean };
 }
 
@@ -151,6 +153,9 @@ export interface DegreesRequest {
   readonly edge: number;
   readonly direction: Direction;
   readonly references: Int32Array;
+  /** Of edges last seen from `sinceMs` on and before `untilMs`: with the capability `timedDegrees` only. */
+  readonly sinceMs?: number;
+  readonly untilMs?: number;
   readonly scanMax: number;
 }
 

@@ -53,6 +53,7 @@ class ReferenceStore implements Store {
     local: true,
     atomicPositions: true,
     exactDegrees: true,
+    timedDegrees: true,
     filters: { edge: true, node: true },
   };
   readonly #model: GraphModel;
@@ -308,11 +309,14 @@ class ReferenceReader implements StoreReader {
     return seen === undefined ? undefined : rowOf(seen, select);
   }
 
-  async degrees({ edge, direction, references }: DegreesRequest): Promise<readonly Degree[]> {
+  async degrees(request: DegreesRequest): Promise<readonly Degree[]> {
+    const { edge, direction, references, sinceMs = -Infinity, untilMs = Infinity } = request;
     const model = this.#store.edgeModel(edge);
     const here = this.#store.typeOf(direction === "out" ? model.from : model.to);
     return Array.from(references, (reference) => ({
-      count: this.#store.neighbours(edge, direction, this.id(here, reference)).length,
+      count: this.#store
+        .neighbours(edge, direction, this.id(here, reference))
+        .filter(({ edge: { lastSeenMs } }) => lastSeenMs >= sinceMs && lastSeenMs < untilMs).length,
       exact: true,
     }));
   }

@@ -37,7 +37,7 @@ function bound(object: object, name: string | symbol): unknown {
 
 /** Declares that it filters less and counts no degrees, and refuses to be asked for what it did not declare. */
 export function lesserStore(store: Store, filters: StoreCapabilities["filters"], exactDegrees: boolean): Store {
-  return withReaders(store, { filters, exactDegrees }, (reader) => ({
+  return withReaders(store, { filters, exactDegrees, timedDegrees: exactDegrees }, (reader) => ({
     adjacency(request: AdjacencyRequest, signal: AbortSignal) {
       const where = JSON.stringify(request.where ?? null, (_, value: unknown) =>
         typeof value === "bigint" ? "" : value,
@@ -47,6 +47,7 @@ export function lesserStore(store: Store, filters: StoreCapabilities["filters"],
       return reader.adjacency(request, signal);
     },
     async degrees(request: DegreesRequest, signal: AbortSignal): Promise<readonly Degree[]> {
+      if (!exactDegrees) expect([request.sinceMs, request.untilMs]).toEqual([undefined, undefined]);
       const degrees = await reader.degrees(request, signal);
       if (exactDegrees) return degrees;
       return degrees.map(({ count }) => ({ count: Math.min(count, request.scanMax), exact: count < 3 }));

@@ -1,5 +1,6 @@
 // How many edges nodes have: from the store's degrees where nothing narrows the question, else by looking at the edges.
 import type { CountAnswer, EdgeCount } from "../../model/questions.ts";
+import type { DegreesRequest } from "../../store/port.ts";
 import type { JsonReader } from "../json-reader.ts";
 import { readId } from "../request.ts";
 import { type Branch, type EdgeAsked, edgeNames, readEdges } from "./branches.ts";
@@ -55,14 +56,22 @@ async function tallies(looking: Looking, { edge, branches }: EdgeAsked, nodes: I
   for (const branch of branches) {
     // Of an edge type that is walked both ways, a loop is in both lists.
     const isSecond = branch !== branches[0];
-    if (isNarrowed(branch)) await look(looking, branch, nodes, tally, isSecond);
+    if (needsLook(branch, looking)) await look(looking, branch, nodes, tally, isSecond);
     else await degrees(looking, branch, nodes, tally, isSecond ? edge : undefined);
   }
   return tally;
 }
 
-function isNarrowed({ sinceMs, untilMs, edgeFilter, nodeFilter }: Branch): boolean {
-  return [sinceMs, untilMs, edgeFilter, nodeFilter].some((bound) => bound !== undefined);
+/** Whether degrees do not tell: conditions need a look at each edge, and bounds in time do where the store's lists are not in their order. */
+function needsLook({ edgeFilter, nodeFilter, ...times }: Branch, { capabilities }: Looking): boolean {
+  if (edgeFilter !== undefined || nodeFilter !== undefined) return true;
+  return capabilities.timedDegrees !== true && Object.keys(timesOf(times)).length > 0;
+}
+
+type Times = Pick<DegreesRequest, "sinceMs" | "untilMs">;
+
+function timesOf({ sinceMs, untilMs }: Pick<Branch, "sinceMs" | "untilMs">): Times {
+  return { ...(sinceMs !== undefined && { sinceMs }), ...(untilMs !== undefined && { untilMs }) };
 }
 
 /** @param loopsOf the edge type whose loops were counted already */
@@ -75,11 +84,12 @@ async function degrees(
 ): Promise<void> {
   const { reader, spending, signal } = looking;
   const { edge, direction } = branch;
+  const request = { edge, direction, scanMax: degreeScanMax, ...timesOf(branch) };
   for (let from = 0; from < nodes.length; from += degreesAtOnce) {
     const references = nodes.slice(from, from + degreesAtOnce);
     const found =
       spending.exhausted === undefined
-        ? await inTime(looking, reader.degrees({ edge, direction, references, scanMax: degreeScanMax }, signal))
+        ? await inTime(looking, reader.degrees({ ...request, references }, signal))
         : undefined;
     if (found === undefined) {
       for (const one of tally.slice(from)) one.exact = false;
@@ -89,7 +99,7 @@ async function degrees(
       const one = tally[from + i]!;
       if (!exact) await look(looking, branch, references.subarray(i, i + 1), [one], loopsOf !== undefined);
       else if (count > 0 && loopsOf !== undefined) {
-        const loopCount = await inTime(looking, loops(looking, loopsOf, branch.near, references[i]!));
+        const loopCount = await inTime(looking, loops(looking, loopsOf, branch, references[i]!));
         one.count += count - (loopCount ?? 1);
         one.exact &&= loopCount !== undefined;
       } else one.count += count;
@@ -99,10 +109,16 @@ async function degrees(
   }
 }
 
-/** 1 when the node has an edge to itself. */
-async function loops({ reader, signal }: Looking, edge: number, type: number, node: number): Promise<number> {
-  const id = reader.id(type, node);
-  return (await reader.edge({ edge, from: id, to: id, select: [] }, signal)) === undefined ? 0 : 1;
+/** 1 when the node has an edge to itself within the branch's bounds in time. */
+async function loops(
+  { reader, signal }: Looking,
+  edge: number,
+  { near, sinceMs = -Infinity, untilMs = Infinity }: Branch,
+  node: number,
+): Promise<number> {
+  const id = reader.id(near, node);
+  const loop = await reader.edge({ edge, from: id, to: id, select: [] }, signal);
+  return loop !== undefined && loop.lastSeenMs >= sinceMs && loop.lastSeenMs < untilMs ? 1 : 0;
 }
 
 async function look(

@@ -1,6 +1,6 @@
 // The questions beside traversals, by example: nodes and edges, counts, common neighbours; positions, rights, and requests that are wrong.
 import { describe, expect, test } from "vitest";
-import { model, open, openSlow, context, account, accounts, asOf } from "../../../test/query/small-graph.ts";
+import { model, nowMs, open, openSlow, context, account, accounts, asOf } from "../../../test/query/small-graph.ts";
 import type { QueryContext } from "../port.ts";
 
 describe("nodes and edges", () => {
@@ -83,7 +83,8 @@ describe("counts", () => {
 
   test("are at least so much when time or budget end them", async () => {
     const late = await openSlow();
-    const asked = { from: accounts("a1", "a2"), edge: "uses", since: "ever", until: "0ms" };
+    const where = { edge: { lastSeen: { lte: new Date(nowMs).toISOString() } } };
+    const asked = { from: accounts("a1", "a2"), edge: "uses", where };
     const { counts } = await late.count({ ...asked, timeoutMs: 15 }, context);
     expect(counts.at(-1)).toMatchObject({ atLeast: true });
     const scanned = await (await open()).count({ ...asked, budget: { scanned: 1 } }, context);

@@ -105,13 +105,14 @@ export class EmbeddedReader implements StoreReader {
     return elementRow(edges, row, select);
   }
 
-  async degrees({ edge, direction, references, scanMax }: DegreesRequest): Promise<readonly Degree[]> {
+  async degrees(request: DegreesRequest): Promise<readonly Degree[]> {
     this.#assertOpen();
+    const { edge, direction, references } = request;
     const edges = this.#graph.edges[edge]!;
     const lists = direction === "out" ? edges.out : edges.in;
     const nowMs = this.#clock.now();
     return Array.from(references, (node) =>
-      node < 0 ? { count: 0, exact: true } : degreeOf(lists, edges, node, nowMs, scanMax),
+      node < 0 ? { count: 0, exact: true } : degreeOf(lists, edges, node, nowMs, request),
     );
   }
 
@@ -287,11 +288,20 @@ export function elementRow(type: ElementType, row: number, select: readonly numb
   };
 }
 
-/** Edges that neither are expired nor were hidden by their own node's removal are the newest of its list; only a neighbour's removal needs a look at each. */
-function degreeOf(lists: AdjacencyLists, edges: EdgeType, node: number, nowMs: number, scanMax: number): Degree {
-  const sinceMs = Math.max(nowMs - edges.ttlMs, lists.nodes.rows.removedAtMs(node)) + 1;
-  const size = lists.size(node);
-  const count = sinceMs === -Infinity ? size : size - lists.countBefore(node, sinceMs);
+/**
+ * Edges that neither are expired nor were hidden by their own node's removal are the newest of its list, and those within bounds in time lie together; only a
+ * neighbour's removal needs a look at each.
+ */
+function degreeOf(
+  lists: AdjacencyLists,
+  edges: EdgeType,
+  node: number,
+  nowMs: number,
+  { sinceMs: askedMs = -Infinity, untilMs = Infinity, scanMax }: DegreesRequest,
+): Degree {
+  const sinceMs = Math.max(askedMs, Math.max(nowMs - edges.ttlMs, lists.nodes.rows.removedAtMs(node)) + 1);
+  const size = untilMs === Infinity ? lists.size(node) : lists.countBefore(node, untilMs);
+  const count = sinceMs === -Infinity ? size : Math.max(0, size - lists.countBefore(node, sinceMs));
   if (lists.neighbours.rows.removedCount === 0) return { count, exact: true };
   const walk = lists.walk(node, size);
   let seen = 0;

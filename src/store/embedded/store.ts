@@ -54,6 +54,7 @@ export class EmbeddedStore implements Store {
     local: true,
     atomicPositions: true,
     exactDegrees: false,
+    timedDegrees: true,
     filters: { edge: true, node: true },
   };
   readonly #graph: Graph;
