@@ -1,5 +1,5 @@
-import { once } from "node:events";
 // Readers that take nothing of one call's answer while they take others': that call ends, and nothing else of the connection, as long as it lives.
+import { once } from "node:events";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
 import { type Socket, connect as connectTcp, createServer } from "node:net";
 import type { AddressInfo } from "node:net";
