@@ -1,6 +1,6 @@
 // The topics that a definition needs, with their forms, partitions and retention.
 import type { TopicSettings } from "../log/port.ts";
-import type { GraphModel } from "../model/definition.ts";
+import type { EdgeModel, GraphModel, NodeModel } from "../model/definition.ts";
 
 /** Quarantined records are kept this long. */
 const quarantineRetention = { timeMs: 30 * 86_400_000, sizeBytes: 1_000_000_000 };
@@ -29,7 +29,8 @@ export function topicsOf(model: GraphModel): readonly TopicSettings[] {
       partitions: 1,
       retention: quarantineRetention,
     })),
-    ...typeTopicsOf(model).map((name): TopicSettings => ({ name, form: "updates", partitions: 1, retention: {} })),
+    ...model.nodes.map((node) => typeTopic(`nodes.${node.name}`, node)),
+    ...model.edges.map((edge) => typeTopic(`edges.${edge.name}`, edge)),
   ];
 }
 
@@ -38,6 +39,12 @@ function versionsMsOf(model: GraphModel, input: string): number {
   const users = model.jobs.filter(({ steps }) => steps.some((step) => step.kind === "enrich" && step.input === input));
   const events = model.events.filter(({ name }) => users.some(({ event }) => event === name));
   return Math.max(0, ...events.map(({ retention }) => retention.timeMs ?? versionsDefaultMs));
+}
+
+function typeTopic(name: string, { published }: NodeModel | EdgeModel): TopicSettings {
+  if (published === undefined) return { name, form: "updates", partitions: 1, retention: {} };
+  const { form, partitions, retention } = published;
+  return { name, form: "updates", partitions, retention, published: form };
 }
 
 export function typeTopicsOf(model: GraphModel): readonly string[] {

@@ -63,10 +63,18 @@ export interface SideInputModel {
   readonly key: string;
 }
 
+/** Updates of a type as records of a topic, for readers beside RDG's own stores (update/type-records.ts). Said by settings, not by definitions. */
+export interface Publication {
+  readonly form: "single" | "packed";
+  readonly partitions: number;
+  readonly retention: Retention;
+}
+
 export interface NodeModel {
   readonly name: string;
   readonly properties: readonly PropertyModel[];
   readonly ttlMs?: number;
+  readonly published?: Publication;
 }
 
 export interface EdgeModel {
@@ -76,6 +84,7 @@ export interface EdgeModel {
   readonly to: string;
   readonly properties: readonly PropertyModel[];
   readonly ttlMs?: number;
+  readonly published?: Publication;
 }
 
 export interface JobSettings {

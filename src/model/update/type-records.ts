@@ -6,14 +6,14 @@
 //   packed   no key | value: a packed batch (codec.ts) that holds this type alone; node types that are ends of its edges give ids only
 import { RdgError } from "../../core/errors.ts";
 import { compileUpdateRecords } from "../avro/update-record.ts";
-import type { EdgeModel, GraphModel, NodeModel } from "../definition.ts";
+import type { EdgeModel, GraphModel, NodeModel, Publication } from "../definition.ts";
 import { partitionOf } from "../partitioner.ts";
 import { batchOfElements } from "./batch-of-elements.ts";
 import type { BytesColumn, UpdateBatch } from "./batch.ts";
 import { decodeUpdateBatch, encodeUpdateBatch } from "./codec.ts";
 import { type UpdateRow, updateRows, updateRowsOf } from "./rows.ts";
 
-export type PublishedForm = "single" | "packed";
+export type PublishedForm = Publication["form"];
 
 export interface PublishedRecords {
   readonly partition: number;
