@@ -1,0 +1,83 @@
+// A store that processes share, Cassandra: two writers of which one stands by, two stateless serving processes; a killed one is not missed.
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { seededRandom } from "../../src/core/random.ts";
+import { runCli } from "../cli/run-cli.ts";
+import { Reader } from "./reader.ts";
+import { type ClusterFlags, RoleProcess } from "./role-process.ts";
+import { sharedCassandra, sharedKafka, uniqueName } from "./shared.ts";
+import { Visits } from "./visits.ts";
+
+const graph = fileURLToPath(new URL("visits.graph.ts", import.meta.url));
+
+test("events over Kafka into Cassandra: deployed with its tables; a killed writer and a killed server are not missed", async () => {
+  const [{ bootstrap }, cassandra] = await Promise.all([sharedKafka(), sharedCassandra()]);
+  const prefix = `${uniqueName("shared")}.`;
+  await using opened = new AsyncDisposableStack();
+  const store = [
+    "--store-kind",
+    "cassandra",
+    "--cassandra-contacts",
+    `${cassandra.contactPoint}:${cassandra.port}`,
+    "--cassandra-data-center",
+    cassandra.localDataCenter,
+    "--cassandra-keyspace",
+    uniqueName("roles"),
+    "--cassandra-replicas",
+    "1",
+  ];
+  const start = async (role: string, flags: ClusterFlags): Promise<RoleProcess> => {
+    const each = await RoleProcess.prepare(role, flags, store);
+    opened.defer(() => each.dispose());
+    await each.start();
+    return each;
+  };
+  const registry = await start("registry", { graph, bootstrap, prefix });
+  const flags = { graph, bootstrap, prefix, registryUrl: `${registry.url}/registry` };
+  const where = [
+    "--kafka-bootstrap",
+    bootstrap,
+    "--kafka-prefix",
+    prefix,
+    "--registry-url",
+    flags.registryUrl,
+    ...store,
+  ];
+  const plan = await runCli(["plan", graph, ...where]);
+  expect(plan.out).toMatch(/\+ table visits +table /);
+  expect(await runCli(["deploy", graph, ...where])).toMatchObject({ code: 0 });
+  expect(await runCli(["deploy", graph, ...where])).toMatchObject({ code: 0, out: "everything is there\n" });
+  const roles = ["gateway,jobs", "store", "store", "serve", "serve"];
+  const processes = await Promise.all(roles.map((role) => start(role, flags)));
+  const [gateway, writer, otherWriter, server, otherServer] = processes as [
+    RoleProcess,
+    RoleProcess,
+    RoleProcess,
+    RoleProcess,
+    RoleProcess,
+  ];
+  const random = seededRandom(Date.now());
+  const visits = new Visits(random, [gateway.url]);
+  await visits.sendPlaces();
+  const reader = new Reader(visits, [server.url, otherServer.url], random);
+  let over = false;
+  const working = Promise.all([visits.sendUntil(() => over, 100), reader.readUntil(() => over)]);
+  try {
+    for (const each of [server, writer]) {
+      await reader.have(20);
+      await each.stop("SIGKILL");
+      await reader.have(20);
+      await each.start();
+    }
+    await reader.have(20);
+    expect(await otherWriter.stop("SIGTERM"), otherWriter.messages).toBe(0);
+    await reader.have(20);
+  } finally {
+    over = true;
+    await working;
+  }
+  await visits.shown([server.url, otherServer.url], 60_000);
+  await visits.check(server.url);
+  await visits.check(otherServer.url);
+  expect(reader).toMatchObject({ wrong: [], refused: [] });
+});
