@@ -9,9 +9,10 @@ import type { CutNode, StepFigures, StepOutcome } from "../level.ts";
 import type { BranchPlan, TraversalPlan } from "../traversal-plan.ts";
 import type { EdgesOfLevel, FoundInPlace, LevelInPlace, NodesOfLevel, WalkedEdges } from "./port.ts";
 
-/** Edges of all levels together, and edges looked at: about two milliseconds of work, after which others have their turn. */
-const edgesMax = 8_192;
-const scannedMax = 16_384;
+/** Edges of all levels together: more than a plan may have is not begun. About a millisecond of work, after which others have their turn. */
+const edgesMax = 4_096;
+/** Edges looked at: where filters look at more, what was done is done again in the general way, which takes several times as long then. */
+const scannedMax = 6_144;
 /** Less than this to the deadline, or of bytes, and it might have to be cut short. */
 export const leftMsMin = 50;
 const bytesMaxMin = 8 * 1024 * 1024;
@@ -36,11 +37,15 @@ class EdgeScratch implements EdgeColumns, WalkedEdges {
 export function isForPlace(plan: TraversalPlan, { filters }: StoreCapabilities): boolean {
   const { starts, steps, enrich, explain, budget } = plan;
   if (explain !== undefined || enrich.length > 0 || starts.length !== 1 || budget.bytesMax < bytesMaxMin) return false;
-  return steps.every(({ branches, repetition }) => {
-    const [{ walks, edgeFilter, nodeFilter }] = branches as [BranchPlan];
-    const isFiltered = (edgeFilter === undefined || filters.edge) && (nodeFilter === undefined || filters.node);
-    return branches.length === 1 && walks.length === 1 && repetition === undefined && isFiltered;
-  });
+  let nodes = starts[0]!.ids.length;
+  let edges = 0;
+  for (const { branches, repetition } of steps) {
+    const [{ walks, limit, edgeFilter, nodeFilter }] = branches as [BranchPlan];
+    edges += nodes *= limit;
+    if (branches.length > 1 || walks.length > 1 || repetition !== undefined || edges > edgesMax) return false;
+    if ((edgeFilter !== undefined && !filters.edge) || (nodeFilter !== undefined && !filters.node)) return false;
+  }
+  return true;
 }
 
 export class InPlaceWalk {

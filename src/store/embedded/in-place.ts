@@ -24,6 +24,11 @@ import type { Property } from "./property.ts";
 import { entriesLeft, rowOfId } from "./reader.ts";
 import { BytesRegister, Int64Register, NumberRegister } from "./registers.ts";
 
+/** Rows of edges that are brought near before a filter looks at them, one after the other. */
+const aheadMax = 32;
+const ahead = new Uint32Array(aheadMax);
+const aheadMs = new Float64Array(aheadMax);
+
 export class EmbeddedInPlace implements GraphInPlace {
   readonly nodes: readonly NodesInPlace[];
   readonly edges: readonly ElementsInPlace[];
@@ -127,6 +132,7 @@ function inPlace(property: Property, { model }: ElementType, index: number): Pro
 class Lists implements ListsInPlace {
   scanned = 0;
   readonly #request: ListsRequest;
+  readonly #edges: EdgeType;
   readonly #lists: AdjacencyLists;
   readonly #test: EdgeTest | undefined;
   readonly #unexpiredMs: number;
@@ -136,6 +142,7 @@ class Lists implements ListsInPlace {
   constructor(request: ListsRequest, edges: EdgeType) {
     const { direction, where, nowMs, sinceMs = -Infinity } = request;
     this.#request = request;
+    this.#edges = edges;
     this.#lists = direction === "out" ? edges.out : edges.in;
     this.#test = where === undefined ? undefined : compileFilter(where, edges, this.#lists.neighbours, nowMs);
     this.#unexpiredMs = Math.max(sinceMs, nowMs - edges.ttlMs + 1);
@@ -160,9 +167,14 @@ class Lists implements ListsInPlace {
     let { count } = into;
     let answered = 0;
     let scanned = 0;
+    let near = 0;
     this.#lookedMs = Number.NaN;
     let more = walk.next() && walk.timeMs >= sinceMs;
     while (more && answered < most && scanned < scanMax) {
+      if (test !== undefined && near-- === 0) {
+        near = walk.ahead(ahead);
+        this.#edges.rows.readFirstSeen(ahead, near, aheadMs);
+      }
       const { timeMs, neighbour, edge } = walk;
       scanned++;
       if (!(hasRemovals && neighbourRemovals.removedAtMs(neighbour) >= timeMs) && (test?.(edge, neighbour) ?? true)) {
