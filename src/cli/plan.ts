@@ -4,6 +4,7 @@ import type { DeploymentStep } from "../compose/cluster/deployment-plan.ts";
 import { clusterSettings } from "../compose/cluster/settings.ts";
 import { withOverrides } from "../compose/cluster/topic-overrides.ts";
 import type { Graph } from "../index.ts";
+import type { EventModel } from "../model/definition.ts";
 import type { SourceReport } from "../schemas/source-check.ts";
 import { stepLines } from "./deployment-steps.ts";
 import { exitCodes, type Finish, print, printJson } from "./output.ts";
@@ -69,10 +70,7 @@ async function stepsOf(graph: Graph, { values }: InvocationSettings): Promise<re
   return (await withCluster(values, (cluster) => planDeployment(graph, cluster))).steps;
 }
 
-async function checked(
-  events: Parameters<typeof import("../schemas/source-check.ts").checkSources>[0],
-  options: Options,
-) {
+async function checked(events: readonly EventModel[], options: Options) {
   const [{ openNamedRegistry }, { checkSources, hasDrifted }] = await Promise.all([
     import("../compose/registry.ts"),
     import("../schemas/source-check.ts"),

@@ -53,7 +53,9 @@ export function addSchemaImportCommand(schema: Command): void {
     .option("-o, --out <file>", "write to a new file instead of stdout")
     .option("--json", "print the fields, comments and refusals as JSON")
     .addHelpText("after", help)
-    .action(async (source: string, options: Options) => {
+    .action(async (source: string, _own: Options, command: Command) => {
+      // `rdg schema` has --json too, and takes it wherever it stands.
+      const options = command.optsWithGlobals<Options>();
       const [{ parseAvroSchema }, { importSchema }, { renderEvent }] = await Promise.all([
         import("../model/avro/schema-tree.ts"),
         import("../schemas/import-schema.ts"),

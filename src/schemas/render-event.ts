@@ -40,7 +40,7 @@ export function renderEvent(
     ...(key === undefined ? (["key"] as const) : []),
     ...(time === undefined ? (["time"] as const) : []),
   ];
-  const all = lifted.fields(key, time);
+  const all = missing.length > 0 ? fields : lifted.fields(key, time);
   const head = [
     `// ${source.record}, from ${source.origin}.`,
     "// Written by `rdg schema import`: leave out what no job needs, and import it again when the schema changes.",

@@ -291,7 +291,7 @@ function parseNames(
 ): { name: string; namespace: string; aliases: readonly string[] } {
   const given = own(json, "name");
   if (typeof given !== "string") throw invalid(context.path, "has a named type without a name");
-  const space = own(json, "namespace");
+  const space = own(json, "namespace") ?? undefined;
   if (space !== undefined && typeof space !== "string")
     throw invalid(context.path, "has a namespace that is not a text");
   const dot = given.lastIndexOf(".");
