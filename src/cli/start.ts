@@ -2,10 +2,10 @@
 import type { Command } from "commander";
 import { clusterSettings } from "../compose/cluster/settings.ts";
 import { withOverrides } from "../compose/cluster/topic-overrides.ts";
-import { askForHugePages } from "./huge-pages.ts";
 import { print, say, type Finish } from "./output.ts";
 import { runUntilStopped } from "./running.ts";
 import { addSettingFlags, settingsOf } from "./settings.ts";
+import { tuneProcess } from "./tuned-process.ts";
 
 export function addStartCommand(program: Command, finish: Finish): void {
   const command = program
@@ -20,7 +20,7 @@ export function addStartCommand(program: Command, finish: Finish): void {
   addSettingFlags(command, clusterSettings).action(
     async (file: string | undefined, options: Record<string, unknown>) => {
       const { values, topics } = await settingsOf(options);
-      if (values["memory.hugePages"]) askForHugePages();
+      tuneProcess({ hugePages: values["memory.hugePages"] });
       const [{ startProcess }, { loadGraph }] = await Promise.all([
         import("../compose/cluster/process.ts"),
         import("../compose/graph-file.ts"),
