@@ -309,3 +309,13 @@ export async function differencesOf(store: Store): Promise<string[]> {
   for await (const { type, element, what } of store.verify()) differences.push(`${type} ${element}: ${what}`);
   return differences;
 }
+
+export async function gather<T>(stream: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const one of stream) all.push(one);
+  return all;
+}
+
+export async function neighbours(store: Store, type: number, direction: Direction, id: string): Promise<string[]> {
+  return (await listingOf(store, type, direction, id)).edges.map(({ neighbour }) => neighbour);
+}
