@@ -1,6 +1,6 @@
 // What becomes of what queries cost: metrics, spans of their requests, and a line in the log for those that were slow.
 import type { Registry } from "prom-client";
-import { registerQuestionMetrics, registerTraversalMetrics } from "../observe/metrics.ts";
+import { registerQuestionMetrics, registerTraversalMetrics } from "../observe/traversal-metrics.ts";
 import type { QueriesOptions } from "../query/queries.ts";
 import type { Logger } from "./logger.ts";
 

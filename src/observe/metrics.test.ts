@@ -2,7 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { Registry } from "prom-client";
 import { expect, test } from "vitest";
-import { type Measures, registerMetrics, registerQuestionMetrics, registerTraversalMetrics } from "./metrics.ts";
+import { type Measures, registerMetrics } from "./metrics.ts";
+import { registerQuestionMetrics, registerTraversalMetrics } from "./traversal-metrics.ts";
 
 const stream = { segments: 2, sizeBytes: 500, firstOffset: 3, nextOffset: 9, readers: 1, failure: undefined };
 const measures: Measures = {
