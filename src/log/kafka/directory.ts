@@ -16,6 +16,7 @@ import type { KafkaCluster, TopicPartition } from "./cluster.ts";
 import { errorNames, unknownTopic } from "./failures.ts";
 import type { PlainSender } from "./plain-sender.ts";
 import { decodeRecords } from "./record-batch.ts";
+import { assertRecordFormat } from "./record-format.ts";
 import { scan } from "./scan.ts";
 
 export const journalTopic = "rdg.journal";
@@ -111,6 +112,7 @@ export class Directory {
       for (let i = 0; i < count; i++) {
         const text = Buffer.from(values.bytes.subarray(values.starts[i], values.starts[i + 1])).toString();
         const topic = JSON.parse(text) as TopicSettings;
+        assertRecordFormat(topic, topicsTopic);
         topics.set(topic.name, topic);
       }
     });

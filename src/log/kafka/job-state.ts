@@ -2,8 +2,10 @@
 import type { Position } from "../../model/position.ts";
 import type { JobCounters, JobTransaction, RecordBatch } from "../port.ts";
 import type { KafkaCluster, TopicPartition } from "./cluster.ts";
+import { jobsTopic } from "./directory.ts";
 import type { KeyedText } from "./plain-sender.ts";
 import { decodeRecords } from "./record-batch.ts";
+import { assertRecordFormat } from "./record-format.ts";
 import { scan } from "./scan.ts";
 
 /** How an output keeps where the job goes on, in its transactions. */
@@ -56,7 +58,9 @@ export class WholeProgress implements Progress {
 }
 
 export function decodeState(text: string): JobState {
-  const { committed, counters } = JSON.parse(text) as { committed: Places; counters: JobCounters };
+  const state = JSON.parse(text) as { committed: Places; counters: JobCounters };
+  assertRecordFormat(state, jobsTopic);
+  const { committed, counters } = state;
   return { committed: committed.map(([topic, partition, offset]) => ({ topic, partition, offset })), counters };
 }
 

@@ -1,10 +1,13 @@
 // A job's transaction as the value of a record of the journal.
 //
+// Another form needs a number of its own (record-format.ts).
+//
 //   journal   length of the description u32 (LE) | description, JSON, padded with blanks to a multiple of 8 | packed updates, or nothing
 import { RdgError } from "../../core/errors.ts";
 import type { Position } from "../../model/position.ts";
 import { decodeUpdateBatch } from "../../model/update/codec.ts";
 import type { JobCounters, JobTransaction, UpdateFrame } from "../port.ts";
+import { assertRecordFormat } from "./record-format.ts";
 
 const lengthBytes = 4;
 
@@ -38,9 +41,9 @@ export function decodeTransaction(
       hint: "Only RDG's jobs may write to this topic.",
     });
   }
-  const { job, inputs, hasUpdates } = JSON.parse(
-    bytes.toString("utf8", lengthBytes, lengthBytes + length),
-  ) as Description;
+  const description = JSON.parse(bytes.toString("utf8", lengthBytes, lengthBytes + length)) as Description;
+  assertRecordFormat(description, at.source);
+  const { job, inputs, hasUpdates } = description;
   const packed = hasUpdates ? value.subarray(lengthBytes + length) : undefined;
   return {
     source: at.source,

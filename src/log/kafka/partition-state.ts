@@ -5,9 +5,11 @@ import { RdgError } from "../../core/errors.ts";
 import type { Position } from "../../model/position.ts";
 import type { JobCounters, JobTransaction } from "../port.ts";
 import type { KafkaCluster } from "./cluster.ts";
+import { jobsTopic } from "./directory.ts";
 import { errorNames } from "./failures.ts";
 import type { Progress, ProgressStep } from "./job-state.ts";
 import type { Owner } from "./owner.ts";
+import { assertRecordFormat } from "./record-format.ts";
 
 export interface PartitionState {
   /** Last consumed one, -1 before the first. */
@@ -17,7 +19,11 @@ export interface PartitionState {
   readonly worker: string;
 }
 
-export const decodePartitionState = (text: string): PartitionState => JSON.parse(text) as PartitionState;
+export function decodePartitionState(text: string): PartitionState {
+  const state = JSON.parse(text) as PartitionState;
+  assertRecordFormat(state, jobsTopic);
+  return state;
+}
 
 export const keyOf = (job: string, partition: number): string => `${job}/${partition}`;
 
