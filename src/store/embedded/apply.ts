@@ -9,8 +9,8 @@ import type { Graph } from "./graph.ts";
 import { type NodeType, sliceRows } from "./node-type.ts";
 import { rowShift } from "./rows.ts";
 
-/** A slice ends early when it had to copy so much for a checkpoint: copying 4 MB takes about a millisecond. */
-const sliceCopiedBytesMax = 4 << 20;
+/** A slice ends early when it had to copy so much for a checkpoint: copying 1 MB takes about a quarter of a millisecond. */
+const sliceCopiedBytesMax = 1 << 20;
 const noRows = new Uint32Array(0);
 
 /** Applies a batch that `assertFits` has accepted. Asks after each slice what to wait for before the next one. */

@@ -2,7 +2,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Turns } from "../../core/turns.ts";
 
-const pauseMs = 2;
+const pauseMs = 1;
 
 export class Pacer {
   readonly #clock: Clock;
