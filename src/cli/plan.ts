@@ -28,7 +28,7 @@ export function addPlanCommand(program: Command, finish: Finish): void {
       "after",
       `
 Where kafka.bootstrap is set, the cluster is asked: + is made, ~ is changed, ! is refused unless it is allowed.
-With --registry the exit code is 5 when a live schema has drifted from the definition, or has records that cannot be read.
+With --registry, or where registry.url is set, the exit code is 5 when a live schema has drifted from the definition, or has records that cannot be read.
 
 Examples:
   $ rdg plan graph.ts
@@ -42,7 +42,8 @@ Examples:
     ]);
     const graph = withOverrides(await loadGraph(file), settings.topics);
     const steps = settings.values["kafka.bootstrap"] === "" ? undefined : await stepsOf(graph, settings);
-    const sources = options.registry === undefined ? undefined : await checked(graph.model.events, options);
+    const registry = options.registry ?? settings.values["registry.url"];
+    const sources = registry === "" ? undefined : await checked(graph.model.events, { ...options, registry });
     if (options.json === true) {
       printJson({
         fingerprint: graph.fingerprint,
