@@ -14,19 +14,42 @@ export interface KafkaPorts {
   readonly controller: number;
 }
 
+/** A broker that is also reached over TLS, and knows who asks. Whoever comes to the plain port may do everything. */
+export interface KafkaSecurity {
+  /** TLS and a login: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512. */
+  readonly login: number;
+  /** TLS and a client certificate. */
+  readonly certificate: number;
+  /** PEM. */
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCa: string;
+  readonly users: readonly { readonly name: string; readonly password: string }[];
+  /** Kafka's principals, such as `User:rdg` or `User:CN=rdg`, that may do everything. All others may do nothing. */
+  readonly allowed: readonly string[];
+}
+
 /** Its settings are written and its storage is formatted; what is in the folder already stays. */
-export async function kafkaProgram(folder: string, ports: KafkaPorts, tell: Tell): Promise<Program> {
+export async function kafkaProgram(
+  folder: string,
+  ports: KafkaPorts,
+  tell: Tell,
+  security?: KafkaSecurity,
+): Promise<Program> {
   const java = await findJava();
   const classPath = (await jarsOf("kafka", tell)).join(delimiter);
   const data = join(folder, "data");
   const properties = join(folder, "kafka.properties");
   const logging = join(folder, "log4j2.xml");
   await mkdir(data, { recursive: true });
-  await writeFile(properties, propertiesOf(data, ports));
+  await writeFile(properties, propertiesOf(data, ports, security));
   await writeFile(logging, log4j);
   const args = [`-Dlog4j2.configurationFile=${logging}`, "-Djava.awt.headless=true", "-cp", classPath];
   if (!(await isFormatted(data))) {
     const format = ["kafka.tools.StorageTool", "format", "--standalone", "-t", clusterId(), "-c", properties];
+    for (const { name, password } of security?.users ?? []) {
+      for (const mechanism of scram) format.push("--add-scram", `${mechanism}=[name=${name},password=${password}]`);
+    }
     await promisify(execFile)(java, ["-Xmx128m", "-XX:TieredStopAtLevel=1", ...args, ...format]);
   }
   const memory = ["-Xms256m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:+ExitOnOutOfMemoryError"];
@@ -50,14 +73,20 @@ const isFormatted = (data: string): Promise<boolean> =>
 /** 16 random bytes in base64url. One that began with "-" would be taken for an option. */
 const clusterId = (): string => `r${randomBytes(16).toString("base64url").slice(1)}`;
 
-const propertiesOf = (data: string, { kafka, controller }: KafkaPorts): string => `process.roles=broker,controller
+const scram = ["SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
+
+function propertiesOf(data: string, ports: KafkaPorts, security: KafkaSecurity | undefined): string {
+  const { kafka, controller } = ports;
+  const secure = security && [`LOGIN://${loopback}:${security.login}`, `CERT://${loopback}:${security.certificate}`];
+  const listeners = [`PLAINTEXT://${loopback}:${kafka}`, `CONTROLLER://${loopback}:${controller}`, ...(secure ?? [])];
+  return `process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=${loopback}:${controller}
-listeners=PLAINTEXT://${loopback}:${kafka},CONTROLLER://${loopback}:${controller}
-advertised.listeners=PLAINTEXT://${loopback}:${kafka},CONTROLLER://${loopback}:${controller}
+listeners=${listeners.join(",")}
+advertised.listeners=${listeners.join(",")}
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,LOGIN:SASL_SSL,CERT:SSL
 log.dirs=${data}
 
 default.replication.factor=1
@@ -86,7 +115,30 @@ num.io.threads=4
 num.replica.fetchers=1
 log.cleaner.threads=1
 log.cleaner.dedupe.buffer.size=33554432
-`;
+${security === undefined ? "" : securityOf(security)}`;
+}
+
+function securityOf({ cert, key, clientCa, users, allowed }: KafkaSecurity): string {
+  const pem = (text: string): string => text.trim().replaceAll("\n", "\\n");
+  const modules = "org.apache.kafka.common.security";
+  const plainUsers = users.map(({ name, password }) => `user_${name}="${password}"`).join(" ");
+  return [
+    "ssl.keystore.type=PEM",
+    `ssl.keystore.certificate.chain=${pem(cert)}`,
+    `ssl.keystore.key=${pem(key)}`,
+    "ssl.truststore.type=PEM",
+    `ssl.truststore.certificates=${pem(clientCa)}`,
+    "listener.name.cert.ssl.client.auth=required",
+    `listener.name.login.sasl.enabled.mechanisms=${["PLAIN", ...scram].join(",")}`,
+    `listener.name.login.plain.sasl.jaas.config=${modules}.plain.PlainLoginModule required ${plainUsers};`,
+    ...scram.map((mechanism) => {
+      return `listener.name.login.${mechanism.toLowerCase()}.sasl.jaas.config=${modules}.scram.ScramLoginModule required;`;
+    }),
+    "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    `super.users=${["User:ANONYMOUS", ...allowed].join(";")}`,
+    "",
+  ].join("\n");
+}
 
 const log4j = `<?xml version="1.0" encoding="UTF-8"?>
 <Configuration status="WARN">

@@ -12,7 +12,7 @@ import {
   type CassandraPorts,
   type CommitLogSync,
 } from "../../scripts/cluster/cassandra.ts";
-import { kafkaProgram, type KafkaPorts } from "../../scripts/cluster/kafka.ts";
+import { kafkaProgram, type KafkaPorts, type KafkaSecurity } from "../../scripts/cluster/kafka.ts";
 import { freePorts, loopback } from "../../scripts/cluster/ports.ts";
 import { redisProgram, type RedisOptions } from "../../scripts/cluster/redis.ts";
 import { serveRegistry } from "../../scripts/cluster/registry.ts";
@@ -74,6 +74,19 @@ export async function startKafka(): Promise<KafkaServer> {
     return { ports, program: await kafkaProgram(folder, ports, tell) };
   });
   return { bootstrap: `${loopback}:${ports.kafka}`, ...server };
+}
+
+/** One that asks who comes, on two ports besides. */
+export async function startSecureKafka(
+  wishes: Omit<KafkaSecurity, "login" | "certificate">,
+): Promise<KafkaServer & { readonly login: string; readonly certificate: string }> {
+  const { ports, server } = await startOwn("kafka", async (folder) => {
+    const [kafka, controller, login, certificate] = (await freePorts(4)) as [number, number, number, number];
+    const program = await kafkaProgram(folder, { kafka, controller }, tell, { ...wishes, login, certificate });
+    return { ports: { kafka, login, certificate }, program };
+  });
+  const at = (port: number): string => `${loopback}:${port}`;
+  return { bootstrap: at(ports.kafka), login: at(ports.login), certificate: at(ports.certificate), ...server };
 }
 
 /** @param sync `batch` where it is killed and nothing may be lost */

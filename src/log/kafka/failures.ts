@@ -72,7 +72,7 @@ const transient = new Set([
 export const isFenced = (error: unknown): boolean => errorNames(error).some((name) => fencing.has(name));
 
 export function isTransient(error: unknown): boolean {
-  if (error instanceof RdgError || isUnauthenticated(error)) return false;
+  if (error instanceof RdgError || isUnauthenticated(error) || tlsRefusal(error) !== undefined) return false;
   const names = errorNames(error);
   // Without a name of Kafka's it is the connection that failed.
   return names.length === 0
@@ -90,6 +90,23 @@ function isUnauthenticated(error: unknown): boolean {
   return isUnauthenticated(error.cause) || (error instanceof AggregateError && error.errors.some(isUnauthenticated));
 }
 
+const certificateCodes =
+  /^(ERR_(TLS|SSL)_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|CERT_|CRL_|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH)/;
+
+/** Why the handshake failed, in Node's words: asking again does not help. */
+function tlsRefusal(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code } = error as { code?: unknown };
+  if (typeof code === "string" && certificateCodes.test(code)) return error.message;
+  if (error instanceof AggregateError) {
+    for (const inner of error.errors as unknown[]) {
+      const reason = tlsRefusal(inner);
+      if (reason !== undefined) return reason;
+    }
+  }
+  return tlsRefusal(error.cause);
+}
+
 /** What a failed call makes of itself. Errors of our own stay as they are. */
 export function kafkaFailed(cause: unknown, doing: string, place: string): RdgError {
   if (cause instanceof RdgError) return cause;
@@ -99,6 +116,13 @@ export function kafkaFailed(cause: unknown, doing: string, place: string): RdgEr
     return new RdgError("unauthorized", "kafka_login_refused", `Kafka refused the login (${doing}).`, {
       ...details,
       hint: "Check the SASL mechanism, the user and the password.",
+    });
+  }
+  const reason = tlsRefusal(cause);
+  if (reason !== undefined) {
+    return new RdgError("unauthorized", "kafka_tls_refused", `No encrypted connection to Kafka: ${reason}.`, {
+      ...details,
+      hint: "Check the certificates: tls.ca for the broker's, tls.cert and tls.key for RDG's own, tls.serverName for its name.",
     });
   }
   const forbidden = names.find((name) => name.endsWith("_AUTHORIZATION_FAILED"));
@@ -119,7 +143,7 @@ export function kafkaFailed(cause: unknown, doing: string, place: string): RdgEr
   const what = names[0] ?? describeError(rootOf(cause));
   return new RdgError("unavailable", "kafka_unavailable", `Kafka could not ${doing}: ${what}.`, {
     ...details,
-    hint: "Check that the brokers run and can be reached; what was acknowledged is safe.",
+    hint: "Check that the brokers run and can be reached, with the TLS and the login that they want; what was acknowledged is safe.",
     retryAfterMs: 1_000,
   });
 }
