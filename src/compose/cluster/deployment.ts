@@ -147,7 +147,7 @@ function decode(text: string): Deployment {
   }
   if (record.checksum !== checksumOf(record.model)) throw damaged();
   const { id, model, fingerprint, continuationKey } = record;
-  return { id, model, fingerprint, continuationKey: Buffer.from(continuationKey, "base64") };
+  return { id, model, fingerprint, continuationKey: new Uint8Array(Buffer.from(continuationKey, "base64")) };
 }
 
 function parse(text: string): DeploymentRecord {
