@@ -23,7 +23,7 @@ export interface SharedStoreOptions {
 }
 
 /** @param tables `make` by deployments only */
-export async function openSharedStore(
+async function openSharedStore(
   { model, settings, clock, timers }: SharedStoreOptions,
   tables: "make" | "expect" = "expect",
 ): Promise<Store> {
