@@ -1,5 +1,5 @@
-import type { Random } from "../../src/core/random.ts";
 // Random graphs with one random job, and random events and rows for it: all functions, types and nestings of the plan language, over few values so that they meet.
+import type { Random } from "../../src/core/random.ts";
 import type { RecordValue } from "../../src/jobs/plan/decode.ts";
 import type {
   FieldModel,
@@ -9,40 +9,11 @@ import type {
   ScalarType,
   ValueType,
 } from "../../src/model/definition.ts";
-import type { PropertyValue } from "../../src/model/filter.ts";
 import type { Contribution, Emit, Expression, FieldScope, FunctionName, PlanStep } from "../../src/model/plan.ts";
 import type { Int64 } from "../../src/model/update/sink.ts";
+import { call, isScalar, long, pathsOf, text } from "./expressions.ts";
+import { RandomValues, names, declarableNames, dayMs } from "./random-values.ts";
 
-/** Names are anything: none may become code. */
-const names = [
-  "a", "id", "__proto__", "constructor", "toString", "it's", '"quoted"', "`${1}`", "*/", "//", "line\nbreak", "\u2028", "é", "😀", "b", "fields", "p",
-]; // prettier-ignore
-/** Names that the definition language lets through, some of which trip what handles names carelessly. */
-const declarableNames = [
-  "a", "id", "__proto__", "constructor", "toString", "hasOwnProperty", "valueOf", "b", "fields", "p", "P", "_", "firstSeen", "limit", "x1",
-]; // prettier-ignore
-const texts = [
-  "", "a", "b", "ab", "A", "a,b,,c", ",", "é", "É", "ß", "İ", "ΑΣ", "ﬁ", "😀", "😀a😀", "\uFFFD", "\u{10FFFF}", "__proto__", "0", "long ".repeat(20),
-  "x".repeat(1024), "x".repeat(1025), "é".repeat(600),
-]; // prettier-ignore
-const integers = [0, 1, -1, 2, -7, 7, 63, 64, -65, 2147483647, -2147483648];
-const longs = [
-  ...integers,
-  2 ** 31,
-  2 ** 52,
-  2 ** 53 - 1,
-  -(2 ** 53 - 1),
-  2n ** 53n,
-  -(2n ** 53n),
-  2n ** 63n - 1n,
-  -(2n ** 63n),
-  4611686018427387904n,
-];
-const doubles = [
-  0, 1, -1, 0.5, -0.5, 2.5, 1e300, -1e300, 5e-324, 9223372036854775808, -9223372036854775808, 1.7976931348623157e308,
-];
-const dayMs = 86_400_000;
-const times = [0, 1, -1, dayMs, -dayMs, 4 * dayMs, 4 * dayMs - 1, 1_700_000_000_000, -8.64e15, 8.64e15];
 const symbols = ["red", "green", "blue", "amber"];
 
 export const eventTimeMs = 1_700_000_000_000;
@@ -60,7 +31,7 @@ export interface RandomJobOptions {
 }
 
 export class RandomJob {
-  private readonly random: Random;
+  private readonly values: RandomValues;
   private readonly names: readonly string[];
   readonly model: GraphModel;
   private readonly readable: {
@@ -74,7 +45,7 @@ export class RandomJob {
     const { declarable = false, partitions = 1, dedupHorizonMs = 1000, ttlMs } = options;
     const name = (text: string): string => (declarable ? text.replaceAll(" ", "_") : text);
     const ttl = (i: number): { readonly ttlMs?: number } => (ttlMs === undefined || i % 2 === 1 ? {} : { ttlMs });
-    this.random = random;
+    this.values = new RandomValues(random);
     this.names = declarable ? declarableNames : names;
     const eventFields = [
       ...this.fields(2, 3 + this.below(6)).filter(({ name }) => name !== "key" && name !== "at"),
@@ -383,7 +354,7 @@ export class RandomJob {
   }
 
   private literal(type: ScalarType): Expression {
-    const value = this.value(type);
+    const value = this.values.value(type);
     if (type.kind === "int64") return { kind: "literal", value: `${value as Int64}`, type };
     if (type.kind === "bytes")
       return { kind: "literal", value: Buffer.from(value as Uint8Array).toString("base64"), type };
@@ -406,81 +377,20 @@ export class RandomJob {
   }
 
   record(fields: readonly FieldModel[]): RecordValue {
-    const record = Object.create(null) as Record<string, PropertyValue>;
-    for (const field of fields) {
-      if (field.optional && this.chance(3)) continue;
-      record[field.name] = this.value(field.type);
-    }
-    return record;
-  }
-
-  private value(type: ValueType): PropertyValue {
-    switch (type.kind) {
-      case "string":
-        return this.pick(texts.slice(0, this.chance(8) ? texts.length : 20));
-      case "int32":
-        return this.chance(3) ? this.pick(integers) : this.below(2 ** 32) - 2 ** 31;
-      case "int64":
-        return this.chance(3) ? this.pick(longs) : (this.below(2 ** 32) - 2 ** 31) * this.pick([1, 1000, 2 ** 20]);
-      case "double":
-        return this.chance(2) ? this.pick(doubles) : (this.below(2 ** 32) - 2 ** 31) / 1000;
-      case "boolean":
-        return this.chance(2);
-      case "timestamp":
-        return this.chance(2) ? this.pick(times) : (this.below(2 ** 32) - 2 ** 31) * 1000 + this.below(1000);
-      case "bytes":
-        return Uint8Array.from({ length: this.below(3) }, () => this.pick([0, 1, 127, 128, 255]));
-      case "enum":
-        return this.pick(type.symbols);
-      case "array":
-        return Array.from({ length: this.below(4) }, () => this.value(type.item));
-      case "map": {
-        const entries = Object.create(null) as Record<string, PropertyValue>;
-        for (let i = this.below(4); i > 0; i--) entries[this.pick(names)] = this.value(type.value);
-        return entries;
-      }
-      case "record":
-        return this.record(type.fields);
-    }
+    return this.values.record(fields);
   }
 
   // --- chance ------------------------------------------------------------------------------------------------------
 
   below(bound: number): number {
-    return this.random.below(bound);
+    return this.values.below(bound);
   }
 
   chance(oneIn: number): boolean {
-    return this.below(oneIn) === 0;
+    return this.values.chance(oneIn);
   }
 
   pick<T>(from: readonly T[]): T {
-    return from[this.below(from.length)]!;
+    return this.values.pick(from);
   }
-}
-
-function pathsOf(
-  fields: readonly FieldModel[],
-  path: readonly string[],
-): { readonly path: readonly string[]; readonly type: ValueType }[] {
-  return fields.flatMap(({ name, type }) => {
-    const own = [...path, name];
-    return [{ path: own, type }, ...(type.kind === "record" ? pathsOf(type.fields, own) : [])];
-  });
-}
-
-function isScalar(type: ValueType): type is ScalarType {
-  return type.kind !== "array" && type.kind !== "map" && type.kind !== "record";
-}
-
-export function call(name: FunctionName, type: ValueType, ...args: readonly Expression[]): Expression {
-  return { kind: "call", function: name, args, type };
-}
-
-function text(value: string): Expression {
-  return { kind: "literal", value, type: { kind: "string" } };
-}
-
-function long(value: number): Expression {
-  return { kind: "literal", value: String(value), type: { kind: "int64" } };
 }
