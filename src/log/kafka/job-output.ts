@@ -156,7 +156,7 @@ export class KafkaJobOutput implements JobOutput {
       [this.#journal.topic, [this.#journal, journal]],
     ]);
     const add = (place: TopicPartition, batch: RecordBatch): void => {
-      const id = `${place.topic}/${place.partition}`;
+      const id = idOf(place);
       const write = writes.get(id) ?? [place, []];
       write[1].push({ batch });
       writes.set(id, write);
@@ -168,8 +168,7 @@ export class KafkaJobOutput implements JobOutput {
       for (const { topic, partition, batch } of published) add({ topic: directory.kafkaName(topic), partition }, batch);
     }
     await this.#owner.begin([...writes.values()].map(([place]) => place));
-    const sent = Promise.all([...writes.values()].map(([place, parts]) => this.#send(place, parts)));
-    const [produced] = await Promise.all([sent, join?.()]);
+    const [produced] = await Promise.all([this.#send([...writes.values()]), join?.()]);
     await this.#owner.end(true);
     for (const { topic, partition, baseOffset } of produced) ends.written({ topic, partition }, baseOffset);
     const { baseOffset } = produced.find(({ topic }) => topic === this.#journal.topic)!;
@@ -179,31 +178,49 @@ export class KafkaJobOutput implements JobOutput {
     }
   }
 
-  async #send(place: TopicPartition, parts: readonly TaggedBatch[]): Promise<Produced> {
-    const { cluster } = this.#options;
+  /** Everything that one broker leads goes to it in one request. */
+  async #send(writes: readonly (readonly [TopicPartition, readonly TaggedBatch[]])[]): Promise<Produced[]> {
+    const { cluster, name } = this.#options;
     const { settings } = cluster;
-    const id = `${place.topic}/${place.partition}`;
-    const sequence = this.#sequences.get(id) ?? 0;
-    const bytes = encodeBatch(parts, {
-      ...this.#owner.epoch,
-      sequence,
-      transactional: true,
-      nowMs: cluster.clock.now(),
-      compression: settings.compression,
-    });
+    let left = writes.map(([place, parts]) => ({ ...place, bytes: this.#encode(place, parts) }));
+    const produced: Produced[] = [];
     const { transactionalId } = this.#owner;
-    const produced = await cluster.retrying("commit", place.topic, async () => {
-      const connection = await cluster.connection(await cluster.brokerOf(place));
-      const request = { transactionalId, timeoutMs: settings.requestTimeoutMs, batches: [{ ...place, bytes }] };
-      const [answer] = await produce.async(connection, request);
-      if (answer!.errorCode !== 0) throw failureOf(answer!.errorCode);
-      return answer!;
+    await cluster.retrying("commit", name, async () => {
+      const leaders = await Promise.all(left.map((batch) => cluster.brokerOf(batch)));
+      const answers = await Promise.all(
+        [...Map.groupBy(left, (batch) => leaders[left.indexOf(batch)]!)].map(async ([leader, batches]) => {
+          const connection = await cluster.connection(leader);
+          return await produce.async(connection, { transactionalId, timeoutMs: settings.requestTimeoutMs, batches });
+        }),
+      );
+      const failed = answers.flat().filter(({ errorCode }) => errorCode !== 0);
+      const isLeft = ({ topic, partition }: TopicPartition): boolean =>
+        failed.some((answer) => answer.topic === topic && answer.partition === partition);
+      produced.push(...answers.flat().filter((answer) => !isLeft(answer)));
+      left = left.filter(isLeft);
+      if (failed.length > 0) throw failureOf(failed[0]!.errorCode);
     });
-    const count = parts.reduce((sum, { batch }) => sum + batch.count, 0);
-    this.#sequences.set(id, (sequence + count) % 2 ** 31);
+    for (const [place, parts] of writes) {
+      const count = parts.reduce((sum, { batch }) => sum + batch.count, 0);
+      const id = idOf(place);
+      this.#sequences.set(id, ((this.#sequences.get(id) ?? 0) + count) % 2 ** 31);
+    }
     return produced;
   }
+
+  #encode(place: TopicPartition, parts: readonly TaggedBatch[]): Buffer {
+    const { clock, settings } = this.#options.cluster;
+    return encodeBatch(parts, {
+      ...this.#owner.epoch,
+      sequence: this.#sequences.get(idOf(place)) ?? 0,
+      transactional: true,
+      nowMs: clock.now(),
+      compression: settings.compression,
+    });
+  }
 }
+
+const idOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
 
 export const jobsPlace = (directory: Directory): TopicPartition => ({
   topic: directory.kafkaName(jobsTopic),

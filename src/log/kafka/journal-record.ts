@@ -22,9 +22,10 @@ export function encodeTransaction(job: string, { updates, inputs, counters }: Jo
   const description: Description = { job, inputs: inputs.map(short), counters, hasUpdates: updates !== undefined };
   const text = Buffer.from(JSON.stringify(description));
   const padded = Math.ceil((lengthBytes + text.length) / 8) * 8;
-  const bytes = Buffer.alloc(padded + (updates?.length ?? 0), " ");
+  const bytes = Buffer.allocUnsafe(padded + (updates?.length ?? 0));
   bytes.writeUInt32LE(padded - lengthBytes, 0);
   text.copy(bytes, lengthBytes);
+  bytes.fill(" ", lengthBytes + text.length, padded);
   if (updates !== undefined) bytes.set(updates, padded);
   return bytes;
 }
