@@ -21,6 +21,7 @@ import { addStartCommand } from "./start.ts";
 import { addStatusCommand } from "./status.ts";
 import { addStoreCommand } from "./store.ts";
 import { addTailCommand } from "./tail.ts";
+import { addTopicsCommand } from "./topics.ts";
 
 const epilogue = `
 Exit codes:
@@ -63,6 +64,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   addSchemaCommand(program);
   addPlanCommand(program, finish);
   addStatusCommand(program, finish);
+  addTopicsCommand(program);
   addStoreCommand(program, finish);
   addExportCommand(program);
   addConfigCommand(program);
