@@ -1,7 +1,7 @@
 // The serving layer under load: a graph of millions of edges in a server of its own, mixes of queries from another process, over HTTP and over gRPC.
 //
-// Per mix and protocol: just started (cold), one client, as much as goes (closed loop), half of that at a fixed rate (open loop), the same beside events that
-// come in, and the highest rate at which p99 meets its goal. CPU is the server's, of all of its threads, per request: on a machine whose cores are shared with
+// Per mix and protocol: just started (cold), one client, as much as goes (closed loop), the same with starts that nobody asked for lately (cold caches), half of
+// it at a fixed rate (open loop), that beside events that come in, and the highest rate at which p99 meets its goal. CPU is the server's, of all of its threads, per request: on a machine whose cores are shared with
 // the load it says what a core can do, where requests per second cannot.
 import { spawn } from "node:child_process";
 import { cpSync } from "node:fs";
@@ -26,12 +26,13 @@ import {
 export type Protocol = "http" | "grpc";
 
 /**
- * Most microseconds of the server's CPU per request when it has as many as it can take. They are what a shared machine of two cores measured, not what is aimed at: 8,000
- * requests a second and core over HTTP would be 125. Where nothing stands nothing was measured yet.
+ * Microseconds of the server's CPU per request, of all of its threads, when it has as many as it can take; with starts that are in no cache, too. They are what a
+ * shared machine of two cores measured on 22 November 2026, and `tolerance` (a quarter) is added to them. The goals are 125 for `shallow` over HTTP (8,000 requests a second and core)
+ * and 167 over gRPC (6,000): both are missed; where one is met its goal belongs here.
  */
-export const requestGuardRails: Readonly<Record<Protocol, Partial<Record<MixName, number>>>> = {
-  http: { shallow: 200, deep: 6_000, linkBench: 160, supernode: 280 },
-  grpc: { shallow: 350 },
+export const requestGuardRails: Readonly<Record<Protocol, Readonly<Record<MixName, number>>>> = {
+  http: { shallow: 160, deep: 5_100, linkBench: 140, supernode: 200 },
+  grpc: { shallow: 240, deep: 5_700, linkBench: 190, supernode: 295 },
 };
 
 /** What p99 should be, in milliseconds. */
@@ -64,6 +65,8 @@ interface MixFigures {
   readonly oneClient: Measured;
   readonly saturation: Measured;
   readonly requestsPerSecondAndCore: number;
+  /** As much as goes from starts that are all alike: what is read was read by nobody else just before, and is in no cache of the processor. */
+  readonly coldCaches: Measured;
   readonly halfLoad: Measured;
   readonly halfLoadWithEvents?: Measured & { readonly eventsPerSecond: number };
   /** Missing where none of the rates met it. */
@@ -143,6 +146,7 @@ async function measureMix({ protocol, mix, graph, load, data, resident, options 
     resident.push(residentMegabytes(server));
     const oneClient = await run({ connections: 1, seconds: seconds / 2 });
     const saturation = await run({ connections: saturating });
+    const coldCaches = await measured(load, server.pid, { ...job("uniform", 5), connections: saturating });
     const half = { connections: openConnections, requestsPerSecond: saturation.requestsPerSecond / 2 };
     const halfLoad = await run(half);
     const atGoal = await highestRate(mix, saturation.requestsPerSecond, options.searches, (requestsPerSecond) =>
@@ -155,6 +159,7 @@ async function measureMix({ protocol, mix, graph, load, data, resident, options 
       oneClient,
       saturation,
       requestsPerSecondAndCore: Math.round(1e6 / saturation.serverCpuUsPerRequest),
+      coldCaches,
       halfLoad,
       ...(withEvents && { halfLoadWithEvents: withEvents }),
       ...(atGoal !== undefined && { atGoal: { p99Ms: goalsP99Ms[mix], requestsPerSecond: atGoal } }),
@@ -252,11 +257,12 @@ async function measureFloor(
 /** What is broken of the guard rails by more than `tolerance`. */
 export function brokenRequestRails({ mixes }: TraversalFigures, tolerance: number): string[] {
   return Object.entries(mixes).flatMap(([protocol, of]) =>
-    Object.entries(of).flatMap(([mix, { saturation }]) => {
+    Object.entries(of).flatMap(([mix, { saturation, coldCaches }]) => {
       const limit = requestGuardRails[protocol as Protocol][mix as MixName];
-      const used = saturation.serverCpuUsPerRequest;
-      if (limit === undefined || used <= limit * tolerance) return [];
-      return [`${mix} over ${protocol}: ${used} us of the server's CPU per request, the guard rail is ${limit}.`];
+      return Object.entries({ saturation, coldCaches }).flatMap(([what, { serverCpuUsPerRequest: used }]) => {
+        if (used <= limit * tolerance) return [];
+        return [`${mix} over ${protocol}, ${what}: ${used} us of CPU per request, the guard rail is ${limit}.`];
+      });
     }),
   );
 }
