@@ -30,7 +30,7 @@ export function addPlanCommand(program: Command, finish: Finish): void {
 Where kafka.bootstrap is set, the cluster is asked: + is made, ~ is changed, ! is refused unless it is allowed.
 With --registry, or where registry.url is set, the exit code is 5 when a live schema has drifted from the definition, or has records that cannot be read.
 
-Examples:
+Example:
   $ rdg plan graph.ts
   $ rdg plan graph.ts --registry http://localhost:8081`,
     );

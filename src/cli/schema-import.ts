@@ -32,7 +32,7 @@ A file that does not exist is taken for a subject. RDG_REGISTRY_USERNAME and RDG
 
 What of a schema becomes what, and what is refused: docs/registry.md.
 
-Examples:
+Example:
   $ rdg schema import orders-value --registry http://localhost:8081 --key order_id --time created_at > order.ts
   $ rdg schema import order.avsc --topic orders --omit customer.parent`;
 
