@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock, systemTimers } from "../../src/core/clock.ts";
+import { batchOf } from "../../src/log/conformance-batches.ts";
 import { inspectTopics } from "../../src/log/kafka/inspect.ts";
+import { openKafkaLog } from "../../src/log/kafka/log.ts";
 import { type Ran, runCli } from "../cli/run-cli.ts";
 import { type RegistryServer, startRegistry } from "./servers.ts";
 import { sharedKafka, uniqueName } from "./shared.ts";
@@ -135,4 +137,28 @@ test("drift: a retention that somebody changed is told with an exit code of its 
   } finally {
     topics.close();
   }
+});
+
+test("advice: retention by what topics receive and what the disk holds", async () => {
+  await define({});
+  await stepsOf("deploy");
+  const empty = await rdg("topics", "advise", "--budget", "10GB");
+  expect(empty).toMatchObject({ code: 0 });
+  expect(empty.out).toContain("nothing came: there is nothing to go by");
+  const log = await openKafkaLog({
+    connection: { bootstrap: [bootstrap] },
+    clock: systemClock,
+    timers: systemTimers,
+    settings: { prefix },
+  });
+  try {
+    const producer = await log.producer("test");
+    await producer.append(events, 0, batchOf(Array.from({ length: 500 }, (_, i) => `sale ${i} ${"x".repeat(50)}`)));
+  } finally {
+    await log.close();
+  }
+  const { code, out } = await rdg("topics", "advise", "--budget", "10GB");
+  expect(code).toBe(0);
+  expect(out).toMatch(/^events\.sale  \d+\.\d\/s of \d+ B, \d+ partitions?$/m);
+  expect(out).toMatch(/^  "events\.sale": \{ retention: \{ time: "\d+\w+", size: "[\d.]+\w+" \} \},$/m);
 });
