@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { freePorts, loopback } from "../../scripts/cluster/ports.ts";
+import { isListening, loopback } from "../../scripts/cluster/ports.ts";
+import { systemRandom } from "../../src/core/random.ts";
 
 const cli = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 
@@ -40,8 +41,7 @@ export class RoleProcess {
   /** Its port and folder stay the same whenever it is started. */
   static async prepare(role: string, flags: ClusterFlags, more: readonly string[] = []): Promise<RoleProcess> {
     const data = await mkdtemp(join(tmpdir(), "rdg-role-"));
-    const [port] = (await freePorts(1)) as [number];
-    return new RoleProcess(role, flags, data, port, more);
+    return new RoleProcess(role, flags, data, await portToKeep(), more);
   }
 
   static async start(role: string, flags: ClusterFlags, more: readonly string[] = []): Promise<RoleProcess> {
@@ -93,5 +93,13 @@ export class RoleProcess {
   async dispose(): Promise<void> {
     await this.stop("SIGKILL");
     await rm(this.#data, { recursive: true, force: true });
+  }
+}
+
+/** Free now and after a restart: below the ports that systems give to outgoing connections, of which there are many here. */
+async function portToKeep(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + systemRandom.below(12_000);
+    if (!(await isListening(port))) return port;
   }
 }
