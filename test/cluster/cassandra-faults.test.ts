@@ -49,8 +49,8 @@ const storeClock = { now: () => clock.now(), monotonicMs: () => systemClock.mono
 const open = (keyspace: string, settings: Partial<CassandraBounds>): Promise<CassandraStore> =>
   cassandraStore({ ...optionsOf(server, keyspace, model, storeClock), settings });
 
-const frames: readonly UpdateFrame[] = Array.from({ length: 30 }, (_, n) => frameOf(n, updatesOf(n), { model }));
-const updates = Array.from({ length: 30 }, (_, n) => updatesOf(n)).flat();
+const frames: readonly UpdateFrame[] = Array.from({ length: 16 }, (_, n) => frameOf(n, updatesOf(n), { model }));
+const updates = Array.from({ length: 16 }, (_, n) => updatesOf(n)).flat();
 
 function updatesOf(n: number): Update[] {
   const timeMs = baseMs + n;
@@ -73,7 +73,7 @@ describe("a node that goes away", () => {
     try {
       for (const [n, frame] of frames.entries()) {
         const applying = store.apply(frame);
-        if (n === 12) {
+        if (n === 6) {
           applying.catch(() => undefined);
           await server.kill();
           await server.restart();
@@ -82,7 +82,7 @@ describe("a node that goes away", () => {
       }
       for (const frame of frames) await store.apply(frame);
       await store.applied();
-      for (const frame of frames.slice(0, 15)) await store.apply(frame);
+      for (const frame of frames.slice(0, 8)) await store.apply(frame);
       expect(await shownBy(store, model)).toEqual(meantBy(updates, baseMs, model));
       expect(await differencesOf(store)).toEqual([]);
     } finally {
