@@ -14,9 +14,9 @@ const variable = "GLIBC_TUNABLES";
 const tunable = "glibc.malloc.hugetlb";
 const kernelSwitch = "/sys/kernel/mm/transparent_hugepage/enabled";
 const youngGeneration = "--max-semi-space-size";
-const youngGenerationMegabytes = 4;
+const youngGenerationMegabytes = 2;
 const heapGrowing = "--heap-growing-percent";
-const heapGrowingPercent = 200;
+const heapGrowingPercent = 100;
 
 /**
  * Does not return where it starts the process anew. It does not where all is as wished, where a parent talks with this process (the channel would be lost), and where

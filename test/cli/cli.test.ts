@@ -160,7 +160,7 @@ describe("a new folder of rdg init", () => {
     "the process asks for huge pages where Linux gives them, unless told not to, and for a small young generation",
     async () => {
       const commandOf = (pid: number): Promise<string> => readFile(`/proc/${pid}/cmdline`, "utf8");
-      expect((await commandOf(dev.pid)).match(/--max-semi-space-size=4\0/g)).toHaveLength(1);
+      expect((await commandOf(dev.pid)).match(/--max-semi-space-size=2\0/g)).toHaveLength(1);
       const wishes = async (pid: number): Promise<boolean> =>
         (await readFile(`/proc/${pid}/environ`, "utf8")).includes("glibc.malloc.hugetlb=1");
       const kernel = await readFile("/sys/kernel/mm/transparent_hugepage/enabled", "utf8").catch(() => "");

@@ -47,7 +47,7 @@ export const embeddedLogDefaults: EmbeddedLogSettings = {
   queueBytesMax: 64 * mebibyte,
   batchBytesMax: 64 * mebibyte,
   tailBytesMax: 8 * mebibyte,
-  journalTailBytesMax: 32 * mebibyte,
+  journalTailBytesMax: 16 * mebibyte,
   readChunkBytes: mebibyte,
   idempotencyKeysMax: 2_000_000,
   ownersMax: 10_000,

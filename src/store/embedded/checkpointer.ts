@@ -6,7 +6,7 @@ import { type Capture, capture, deleteOlder, writeCheckpoint } from "./checkpoin
 import type { Graph } from "./graph.ts";
 import type { RetiredNodes } from "./retired-nodes.ts";
 
-const copiedLeastBytes = 32e6;
+const copiedLeastBytes = 16e6;
 
 export interface CheckpointerOptions {
   readonly folder: string;
@@ -16,7 +16,7 @@ export interface CheckpointerOptions {
   readonly turns: Turns;
   /** `Number.MAX_SAFE_INTEGER` and more: no checkpoint is ever written by itself, not even by closing. */
   readonly debtMaxBytes: number;
-  /** Bytes of copied pages at which applying waits for the checkpoint. Default: an eighth of what the graph takes, at least 32 MB. */
+  /** Bytes of copied pages at which applying waits for the checkpoint. Default: an eighth of what the graph takes, at least 16 MB. */
   readonly copiedMaxBytes: number | undefined;
   /** Number of the newest checkpoint in the folder, and of the one that was used, with its positions; those between are unusable. */
   readonly newest: number;

@@ -2,7 +2,7 @@
 // and the system would have to give it out anew, zeroed page by page. Only so many: pages have many sizes, and what is spare in one is missing in another.
 import { giveBack } from "../../core/give-back.ts";
 
-const sizeBytesMax = 16e6;
+const sizeBytesMax = 8e6;
 
 interface Spare {
   readonly buffers: ArrayBuffer[];

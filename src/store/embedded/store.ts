@@ -29,7 +29,7 @@ export interface EmbeddedStoreSettings {
    * `Number.MAX_SAFE_INTEGER` none is, not even by `close`.
    */
   readonly checkpointDebtMaxBytes: number;
-  /** Memory beyond that for copies of pages that a checkpoint has not written yet; applying waits at it. Default: an eighth of what the graph takes, at least 32 MB. */
+  /** Memory beyond that for copies of pages that a checkpoint has not written yet; applying waits at it. Default: an eighth of what the graph takes, at least 16 MB. */
   readonly checkpointCopiesMaxBytes?: number;
   /** How often expired and long removed elements are looked for. Default: every minute. */
   readonly purgeIntervalMs?: number;
