@@ -36,6 +36,8 @@ export interface Log extends LogReader {
 
 /** What readers need of a log. */
 export interface LogReader {
+  /** Offsets have gaps where there never was a record, such as markers of transactions. Missing: a gap is what retention has removed. */
+  readonly sparse?: boolean;
   topics(): Promise<readonly TopicSettings[]>;
   /** Reads record topics from `from` (inclusive) or, where a partition is not named, from its first kept record. Ends never, unless `until` is given. */
   read(options: ReadOptions): AsyncIterable<RecordFrame>;
@@ -67,7 +69,7 @@ export interface TopicSettings {
   readonly retention: { readonly timeMs?: number; readonly sizeBytes?: number };
   /**
    * Name, in the log's own technology, of a topic of records that somebody else owns: it is read as it is, and never made, changed or appended to.
-   * Its times are what its owner says, and may go back; offsets may have gaps. A log that has nobody else's topics refuses it (`no_foreign_topics`).
+   * Its times are what its owner says, at most the time of reading, and may go back; offsets may have gaps. A log that has nobody else's topics refuses it (`no_foreign_topics`).
    */
   readonly foreign?: string;
 }

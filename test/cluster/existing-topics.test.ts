@@ -142,6 +142,14 @@ test("a team's topics become a graph: imported, read by jobs, evolved; what cann
   const refused = json(`${rdg.url}/v1/events/order`, [{}]);
   await expect(refused).rejects.toThrow("event_has_source");
 
+  // A job that is killed goes on where its last window left off: nothing is counted twice.
+  await rdg.stop("SIGKILL");
+  await rdg.start();
+  expect((await nodes(rdg.url, "buyer", ["buyer 1"])).get("buyer 1")?.properties).toMatchObject({
+    orders: "10",
+    clicks: "4",
+  });
+
   // The next version renames a field (which the pinned one knows nothing of) and adds a symbol that the definition lacks.
   const checked = await runCli(["plan", graph, ...registry]);
   expect(checked.code).toBe(0);

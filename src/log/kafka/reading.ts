@@ -18,6 +18,8 @@ export interface ReadContext {
 export interface TopicCursor extends Cursor {
   /** As callers name it. */
   readonly topic: string;
+  /** Times are what its owner says: none, or of a clock that is ahead. */
+  readonly foreign: boolean;
 }
 
 /** The places of a read, fixed when it was asked for. `ends`: for partitions that `until` does not name. */
@@ -28,7 +30,9 @@ export async function cursorsOf(
   ends: (places: readonly TopicPartition[]) => Promise<number[]>,
 ): Promise<TopicCursor[]> {
   const all = topics
-    .flatMap((topic) => directory.recordsOf(topic).map((place) => ({ topic: topic.name, place })))
+    .flatMap((topic) =>
+      directory.recordsOf(topic).map((place) => ({ topic: topic.name, foreign: topic.foreign !== undefined, place })),
+    )
     .filter(({ place }) => partitions?.includes(place.partition) ?? true);
   const places = all.map(({ place }) => place);
   const untils = until === undefined ? undefined : await ends(places);
@@ -36,8 +40,9 @@ export async function cursorsOf(
     fromTimestampMs === undefined || fromTimestampMs <= 0
       ? undefined
       : await cluster.retrying("read", places[0]!.topic, () => cluster.offsets(places, Math.ceil(fromTimestampMs)));
-  return all.map(({ topic, place }, i) => ({
+  return all.map(({ topic, foreign, place }, i) => ({
     topic,
+    foreign,
     place,
     // Where nothing is that late, reading begins at what comes next: frames are looked at again (frameOf).
     next: Math.max(offsetOf(from, topic, place.partition) ?? 0, since?.[i] ?? 0),
@@ -53,15 +58,19 @@ export async function* readRecords(
   const { cluster, closed, shown } = context;
   for await (const fetched of fetchBatches({ cluster, cursors, signal, closed })) {
     if (fetched.head.timestampMs < fromTimestampMs) continue;
-    const frame = frameOf(fetched);
+    const { foreign } = fetched.cursor;
+    const nowMs = cluster.clock.now();
+    const { timestampMs: saidMs } = fetched.head;
+    // Nobody waits for a moment that others have made up.
+    const frame = frameOf(fetched, foreign && (saidMs < 0 || saidMs > nowMs) ? nowMs : saidMs);
     if (frame === undefined) continue;
-    shown(frame.timestampMs);
+    if (!foreign) shown(frame.timestampMs);
     yield frame;
     if (signal?.aborted === true) return;
   }
 }
 
-function frameOf({ cursor, from, head }: FetchedBatch<TopicCursor>): RecordFrame | undefined {
+function frameOf({ cursor, from, head }: FetchedBatch<TopicCursor>, timestampMs: number): RecordFrame | undefined {
   const { topic, place } = cursor;
   const records = decodeRecords(head, `${topic}/${place.partition}`, { from, until: cursor.until });
   const { count, values, keys, nulls } = records;
@@ -71,7 +80,7 @@ function frameOf({ cursor, from, head }: FetchedBatch<TopicCursor>): RecordFrame
     partition: place.partition,
     ...offsetsOf(head.baseOffset, records),
     count,
-    timestampMs: head.timestampMs,
+    timestampMs,
     values,
     ...(keys && { keys }),
     ...(nulls && { nulls }),
