@@ -1,6 +1,7 @@
 // The servers of a process: the routes of its roles, and what every process tells about itself.
 import type { Registry } from "prom-client";
 import { RdgError, describeError } from "../../core/errors.ts";
+import { systemRandom } from "../../core/random.ts";
 import { Slots } from "../../core/slots.ts";
 import { scanExport } from "../../export/scan-export.ts";
 import { version } from "../../index.ts";
@@ -9,9 +10,11 @@ import type { Verification } from "../../observe/port.ts";
 import { registerServingMetrics } from "../../observe/serving-metrics.ts";
 import { verifyAgainstLog } from "../../observe/store-verification.ts";
 import { openTopic } from "../../observe/topic-reader.ts";
+import type { TierUse } from "../../query/cache/store.ts";
 import { Enricher } from "../../query/enrichment/enricher.ts";
 import type { Queries } from "../../query/port.ts";
 import { createQueries, traversalsMax } from "../../query/queries.ts";
+import { openRedisTier } from "../../query/redis/tier.ts";
 import { servedStore } from "../../query/served-store.ts";
 import { exportRoutes } from "../../serve/export-routes.ts";
 import { registerRegistryRoutes } from "../../serve/registry-routes.ts";
@@ -51,7 +54,12 @@ export async function openProcessServer(options: ProcessServerOptions): Promise<
   let phase: Phase = "catching up";
   let grpcAddress: string | undefined;
   const traversals = new Slots(traversalsMax, timers);
-  const queries = parts.served && openQueries(parts.served, traversals, options);
+  const notice = (problem: RdgError | undefined): void => {
+    if (problem === undefined) logger.info("the cache server is in use");
+    else logger.warn(describeError(problem));
+  };
+  const tier = await openRedisTier(settings, { clock, timers, random: systemRandom, notice });
+  const queries = parts.served && openQueries(parts.served, tier, traversals, options);
   const connectionsMax = await connectionsAllowed();
   const tracer = await openConfiguredTracer(settings, model.name, clock);
   const shared = {
@@ -95,6 +103,7 @@ export async function openProcessServer(options: ProcessServerOptions): Promise<
     },
     async close() {
       await Promise.all([server.close(), grpc?.close()]);
+      tier?.tier.close();
       await tracer?.close();
     },
   };
@@ -102,6 +111,7 @@ export async function openProcessServer(options: ProcessServerOptions): Promise<
 
 function openQueries(
   { store, waitFor, continuationKey }: ServedGraph,
+  tier: TierUse | undefined,
   traversals: Slots,
   options: ProcessServerOptions,
 ): Queries {
@@ -109,7 +119,7 @@ function openQueries(
   const { graph } = parts;
   const { model } = graph;
   const cached = { cacheBytesMax: settings["serve.cache"], cacheTtlMs: settings["serve.cacheTtl"] };
-  const served = servedStore({ store, model, clock, timers, ...cached });
+  const served = servedStore({ store, model, clock, timers, ...cached, ...(tier && { tier }) });
   const enricher = new Enricher({
     enrichments: graph.enrichments.values(),
     model,

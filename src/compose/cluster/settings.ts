@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { RdgError } from "../../core/errors.ts";
 import type { SettingList, SettingValues } from "../../core/settings.ts";
 import type { KafkaConnection, KafkaLogSettings, KafkaSasl, KafkaTls } from "../../log/kafka/settings.ts";
+import { cacheServerSettings } from "../../query/redis/settings.ts";
 import type { ConfluentConnection } from "../../schemas/confluent/settings.ts";
 import type { CassandraBounds, CassandraConnection, CassandraConsistency } from "../../store/cassandra/settings.ts";
 import { embeddedSettings } from "../settings.ts";
@@ -117,7 +118,11 @@ const ownSettings = {
   },
 } as const satisfies SettingList;
 
-export const clusterSettings = { ...embeddedSettings, ...ownSettings } as const satisfies SettingList;
+export const clusterSettings = {
+  ...embeddedSettings,
+  ...ownSettings,
+  ...cacheServerSettings,
+} as const satisfies SettingList;
 
 export type ClusterSettings = SettingValues<typeof clusterSettings>;
 

@@ -102,6 +102,8 @@ export class Tier {
     }
     const { clock, timers, timeoutMs } = this.#options;
     const begunMs = clock.monotonicMs();
+    // Whole ones: timers of few different lengths are cheap.
+    const waitMs = Math.ceil(Math.min(timeoutMs, patienceMs));
     this.#keysUnderWay += keys.length;
     return new Promise((resolve) => {
       let waiting = true;
@@ -113,7 +115,7 @@ export class Tier {
         this.#strike(connection, late(timeoutMs));
       };
       // Where this thread was busy the answer may be here, unread: what has arrived is read before the second timer.
-      let cancel = timers.after(Math.min(timeoutMs, patienceMs), () => (cancel = timers.after(0, giveUp)));
+      let cancel = timers.after(waitMs, () => (cancel = timers.after(0, giveUp)));
       const settle = (): void => {
         cancel();
         this.#keysUnderWay -= keys.length;
