@@ -29,8 +29,14 @@ const batches = fc
   .array(arbitraryUpdateOf(arbitraryModel), { maxLength: 20 })
   .map((updates) => batchOfElements(arbitraryModel, [...graphOf(arbitraryModel, updates).values()] as UpdateRow[]));
 
-function readBack(model: GraphModel, topic: string, form: PublishedForm, batch: UpdateBatch): UpdateRow[] {
-  const publish = compileTypePublisher(arbitraryModel, { name: topic, partitions: 3, published: form, schemaId: 7 });
+function readBack(
+  model: GraphModel,
+  topic: string,
+  published: PublishedForm,
+  batch: UpdateBatch,
+  partitions = 3,
+): UpdateRow[] {
+  const publish = compileTypePublisher(arbitraryModel, { name: topic, partitions, published, schemaId: 7 });
   const read = compileTypeReader(model, topic);
   return publish(batch).flatMap(({ batch: { count, values } }) =>
     Array.from({ length: count }, (_, i) => [...read(values, i)]).flat(),
@@ -42,12 +48,17 @@ const byKey = (rows: Iterable<UpdateRow>): ReadonlyMap<string, UpdateRow> =>
 
 test("both forms read back as the updates of the window", () => {
   fc.assert(
-    fc.property(batches, fc.constantFrom<PublishedForm>("single", "packed"), (batch, form) => {
-      for (const [kind, type, topic] of topics) {
-        const wanted = byKey(updateRowsOf(arbitraryModel, batch, kind, type));
-        expect(byKey(readBack(arbitraryModel, topic, form, batch))).toEqual(wanted);
-      }
-    }),
+    fc.property(
+      batches,
+      fc.constantFrom<PublishedForm>("single", "packed"),
+      fc.constantFrom(1, 3),
+      (batch, form, parts) => {
+        for (const [kind, type, topic] of topics) {
+          const wanted = byKey(updateRowsOf(arbitraryModel, batch, kind, type));
+          expect(byKey(readBack(arbitraryModel, topic, form, batch, parts))).toEqual(wanted);
+        }
+      },
+    ),
     { numRuns: 200 },
   );
 });

@@ -9,7 +9,7 @@ import { compileUpdateRecords } from "../avro/update-record.ts";
 import type { EdgeModel, GraphModel, NodeModel, Publication } from "../definition.ts";
 import { partitionOf } from "../partitioner.ts";
 import { batchOfElements } from "./batch-of-elements.ts";
-import type { BytesColumn, UpdateBatch } from "./batch.ts";
+import type { BytesColumn, NodeColumns, UpdateBatch } from "./batch.ts";
 import { decodeUpdateBatch, encodeUpdateBatch } from "./codec.ts";
 import { type UpdateRow, updateRows, updateRowsOf } from "./rows.ts";
 
@@ -38,6 +38,11 @@ export function compileTypePublisher(
   const records = compileUpdateRecords(kind, type);
   const head = framingOf(schemaId);
   return (batch) => {
+    if (published === "packed" && partitions === 1) {
+      const own = columnsOf(model, batch, kind, type);
+      if (own === undefined) return [];
+      return [{ partition: 0, batch: { count: 1, values: columnOf([encodeUpdateBatch(own)]) } }];
+    }
     const rows: UpdateRow[][] = Array.from({ length: partitions }, () => []);
     for (const row of updateRowsOf(model, batch, kind, type.name)) {
       const key = keyOf(row);
@@ -54,6 +59,40 @@ export function compileTypePublisher(
     });
   };
 }
+
+/** The batch's columns of this type, as they are: no object per update. */
+function columnsOf(
+  model: GraphModel,
+  batch: UpdateBatch,
+  kind: "node" | "edge",
+  type: NodeModel | EdgeModel,
+): UpdateBatch | undefined {
+  if (kind === "node") {
+    const nodes = batch.nodes.find((columns) => model.nodes[columns.type] === type);
+    if (nodes === undefined || !hasUpdates(nodes)) return undefined;
+    return { eventCount: nodes.count, nodes: [nodes], edges: [] };
+  }
+  const edges = batch.edges.find((columns) => model.edges[columns.type] === type);
+  if (edges === undefined) return undefined;
+  const { from, to } = type as EdgeModel;
+  const ends = batch.nodes.filter((columns) => [from, to].includes(model.nodes[columns.type]!.name));
+  return { eventCount: edges.count, nodes: ends.map(idsOnly), edges: [edges] };
+}
+
+function hasUpdates({ count, lastSeenMs, removedAtMs }: NodeColumns): boolean {
+  if (removedAtMs?.some((removedMs) => removedMs > -Infinity) === true) return true;
+  for (let row = 0; row < count; row++) if (lastSeenMs[row]! > -Infinity) return true;
+  return false;
+}
+
+const idsOnly = ({ type, count, ids, properties }: NodeColumns): NodeColumns => ({
+  type,
+  count,
+  ids,
+  lastSeenMs: new Float64Array(count).fill(-Infinity),
+  firstSeenMs: new Float64Array(count).fill(Infinity),
+  properties: properties.map(() => undefined),
+});
 
 /** The updates that a record of a type topic holds, whichever form it has. @throws RdgError corrupt, `not_an_update`; invalid, `bad_avro` */
 export function compileTypeReader(
