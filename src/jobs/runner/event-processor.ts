@@ -17,6 +17,8 @@ export interface EventProcessorOptions {
   readonly conversion: FindConversion;
   /** Whose records they are, if not RDG's own. */
   readonly source?: EventSource | undefined;
+  /** Whether gaps between offsets say nothing. */
+  readonly sparse?: boolean | undefined;
 }
 
 /** What stands for a schema where records have none: ids of registries begin with 1. */
@@ -126,9 +128,9 @@ export class EventProcessor {
     return this.#run(frame.partition, record, 0, record.length, frame.timestampMs);
   }
 
-  /** Offsets of RDG's own topics have no gaps but where retention has removed what no job had come to yet; those of others have more, and nothing is known of them. */
+  /** Where only retention makes gaps, they are what no job had come to yet. Of the topics of others nothing is known. */
   #countExpired(partition: number, count: number): void {
-    if (this.#options.source !== undefined) return;
+    if (this.#options.source !== undefined || this.#options.sparse === true) return;
     this.counts.received[partition]! += count;
     this.counts.expired[partition]! += count;
   }

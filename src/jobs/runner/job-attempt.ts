@@ -90,6 +90,7 @@ export class JobAttempt {
       schemaId,
       conversion,
       source: parts.event.source,
+      sparse: parts.log.sparse,
     });
     this.counts = countsFrom({}, parts.event.partitions);
   }
@@ -160,6 +161,7 @@ export class JobAttempt {
     this.#receivedMs = this.#consumed.map(() => -Infinity);
     for (const { partition, offset } of assignment.committed) this.#consumed[partition] = offset;
     this.#published = [...this.#consumed];
+    if (this.#parts.log.sparse === true) await this.#passExpired(assignment.partitions);
     this.#endWith(assignment.ending);
     await this.#rebuildDedup(assignment.partitions);
     const frames = this.#read(assignment.partitions);
@@ -185,6 +187,18 @@ export class JobAttempt {
       } else {
         await this.#wake.wait();
       }
+    }
+  }
+
+  /** Where gaps say nothing, the first kept record tells what retention has removed. */
+  async #passExpired(partitions: readonly number[]): Promise<void> {
+    if (this.#parts.event.source !== undefined) return;
+    for (const { partition, first } of await this.#parts.log.bounds(this.#topic)) {
+      const count = first - this.#consumed[partition]! - 1;
+      if (!partitions.includes(partition) || count <= 0) continue;
+      this.counts.received[partition]! += count;
+      this.counts.expired[partition]! += count;
+      this.#consumed[partition] = first - 1;
     }
   }
 

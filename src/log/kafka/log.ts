@@ -62,6 +62,7 @@ const laterMs = 2;
 const ownerNameMax = 200;
 
 class KafkaLog implements Log {
+  readonly sparse = true;
   readonly directory: Directory;
   readonly #cluster: KafkaCluster;
   readonly #ends: VisibleEnds;
