@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
-import { systemClock, systemTimers } from "../core/clock.ts";
+import { type Clock, systemClock, systemTimers } from "../core/clock.ts";
 import { RdgError } from "../core/errors.ts";
 import type { Gateway, ProduceRequest } from "../gateway/port.ts";
 import type { GraphModel } from "../model/definition.ts";
@@ -81,6 +81,13 @@ const post = (headers: string, body = ""): string =>
   `POST /v1/events/e HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n${headers}\r\n\r\n${body}`;
 const get = "GET /v1/nodes/a/b HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
+/** Time that passes when it is told to: nobody is slow because the machine is. */
+class HandClock implements Clock {
+  passedMs = 0;
+  readonly now = systemClock.now;
+  readonly monotonicMs = (): number => this.passedMs;
+}
+
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await wait(2);
 }
@@ -114,14 +121,15 @@ test.each([
 
 test("who announces much and sends little holds little; who is slow makes room", async () => {
   const settings = { bytesInFlightMax: 1000, eventBytesMax: 900, slowMs: 20 };
-  const { server, port } = await serve({ gateway, settings });
+  const clock = new HandClock();
+  const { server, port } = await serve({ gateway, settings, clock });
   const slow = [1, 2].map(() => new Caller(port, post("content-length: 550", "z".repeat(400))));
   await until(() => server.bounds.eventBodies.bytes === 800);
   // Nobody is slow yet: there is no room, and that is told before the body comes.
   const early = new Caller(port, post("content-length: 300"));
   expect(await early.status()).toBe(429);
   expect(early.received).toContain("too_many_requests");
-  await wait(30);
+  clock.passedMs += 30;
   expect(await new Caller(port, post("content-length: 300", "z".repeat(300))).status()).toBe(202);
   expect(await slow[0]!.status()).toBe(408);
   expect(slow[1]!.received).toBe("");
@@ -183,7 +191,8 @@ const largeAnswers: Queries = {
 
 test("answers that are not taken keep others out, until the slowest makes room", async () => {
   const settings = { answerBytesMax: 10_000_000, slowMs: 50 };
-  const { server, port } = await serve({ queries: largeAnswers, settings });
+  const clock = new HandClock();
+  const { server, port } = await serve({ queries: largeAnswers, settings, clock });
   const idle = [1, 2, 3].map(() => {
     const caller = new Caller(port, get);
     caller.socket.pause();
@@ -191,7 +200,7 @@ test("answers that are not taken keep others out, until the slowest makes room",
   });
   await until(() => server.bounds.answers.bytes === 12_000_000);
   expect(await new Caller(port, get).status()).toBe(429);
-  await wait(60);
+  clock.passedMs += 60;
   const { socket, ...next } = new Caller(port, get);
   await until(() => server.bounds.answers.bytes <= 10_000_000);
   socket.destroy();
