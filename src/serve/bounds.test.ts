@@ -84,7 +84,7 @@ const get = "GET /v1/nodes/a/b HTTP/1.1\r\nhost: localhost\r\n\r\n";
 /** Time that passes when it is told to: nobody is slow because the machine is. */
 class HandClock implements Clock {
   passedMs = 0;
-  readonly now = systemClock.now;
+  readonly now = (): number => systemClock.now();
   readonly monotonicMs = (): number => this.passedMs;
 }
 
