@@ -50,9 +50,11 @@ export class Purger {
     const horizonMs = Math.min(clock.now(), applied.timestampMs);
     const steps = purgeSteps(graph, retired, horizonMs, purged);
     for (;;) {
-      const pacer = new Pacer(clock, turns);
       const isDone = await alone(async () => {
-        while (!pacer.isDue) if (steps.next().done === true) return true;
+        // From when it is alone, and a step at least: beside a store that is always busy it would never get on.
+        const pacer = new Pacer(clock, turns);
+        do if (steps.next().done === true) return true;
+        while (!pacer.isDue);
         return false;
       });
       if (isDone || this.#stopped) return purged;
