@@ -72,12 +72,12 @@ describe("a node that goes away", () => {
     const store = await open("killed", { writeRetryForMs: 120_000, requestTimeoutMs: 2_000, batchStatementsMax: 7 });
     try {
       for (const [n, frame] of frames.entries()) {
+        // Away before anything is asked of it: what a frame has to read first waits for it, too.
+        if (n === 9) await server.kill();
         const applying = store.apply(frame);
-        if (n === 6) {
-          applying.catch(() => undefined);
-          await server.kill();
-          await server.restart();
-        }
+        applying.catch(() => undefined);
+        if (n === 6) await server.kill();
+        if (n === 6 || n === 9) await server.restart();
         await applying;
       }
       for (const frame of frames) await store.apply(frame);

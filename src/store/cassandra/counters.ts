@@ -39,7 +39,6 @@ interface Counting {
   readonly slice: number;
 }
 
-const neverAborted = new AbortController().signal;
 const keysPerRead = 20;
 const none: Registers = [];
 
@@ -154,13 +153,13 @@ export class Counters {
     if ("table" in type) {
       const query = `SELECT id, slice, ${selected.join(", ")} FROM ${tableOf(this.#layout, type.table)} WHERE id IN ?`;
       for (const ids of chunks([...new Set(missing.map(({ record }) => record))], keysPerRead)) {
-        reads.push(this.#session.read(query, [ids], neverAborted).then(({ rows }) => take(rows, true)));
+        reads.push(this.#session.readToWrite(query, [ids]).then(({ rows }) => take(rows, true)));
       }
     } else {
       const query = `SELECT rec, nb, slice, ${selected.join(", ")} FROM ${tableOf(this.#layout, type.forward)} WHERE rec = ? AND nb IN ?`;
       for (const [record, neighbours] of Map.groupBy(missing, ({ record }) => record)) {
         for (const ids of chunks([...new Set(neighbours.map(({ neighbour }) => neighbour))], keysPerRead)) {
-          reads.push(this.#session.read(query, [record, ids], neverAborted).then(({ rows }) => take(rows, false)));
+          reads.push(this.#session.readToWrite(query, [record, ids]).then(({ rows }) => take(rows, false)));
         }
       }
     }

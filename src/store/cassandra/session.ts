@@ -80,7 +80,28 @@ export class Session {
   }
 
   /** All rows of one page, or the whole answer when no page is asked for. */
-  async read(query: string, params: readonly Parameter[], signal: AbortSignal, page?: PageRequest): Promise<Page> {
+  read(query: string, params: readonly Parameter[], signal: AbortSignal, page?: PageRequest): Promise<Page> {
+    return this.#read(
+      query,
+      params,
+      AbortSignal.any([signal, this.#closing.signal]),
+      this.#options.bounds.readRetryForMs,
+      page,
+    );
+  }
+
+  /** All rows that a write has to know first: asked for as patiently as the write itself is. */
+  readToWrite(query: string, params: readonly Parameter[]): Promise<Page> {
+    return this.#read(query, params, this.#closing.signal, this.#options.bounds.writeRetryForMs);
+  }
+
+  async #read(
+    query: string,
+    params: readonly Parameter[],
+    signal: AbortSignal,
+    forMs: number,
+    page?: PageRequest,
+  ): Promise<Page> {
     const consistency = types.consistencies[this.#options.bounds.readConsistency];
     const options = {
       prepare: true,
@@ -94,10 +115,9 @@ export class Session {
       const { rows, pageState } = await this.#client.execute(query, params as unknown[], options);
       return { rows, next: pageState ?? undefined };
     };
-    const either = AbortSignal.any([signal, this.#closing.signal]);
     return await orAborted(
-      this.#reads.run(() => this.#patiently(ask, query, this.#options.bounds.readRetryForMs, either), either),
-      either,
+      this.#reads.run(() => this.#patiently(ask, query, forMs, signal), signal),
+      signal,
     );
   }
 
