@@ -1,3 +1,4 @@
+// Buffers that are given back: their memory is gone at once, and nobody else loses what is theirs.
 import { expect, test } from "vitest";
 import { giveBack } from "./give-back.ts";
 

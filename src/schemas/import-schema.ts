@@ -1,6 +1,6 @@
+// The fields of an event that follow from somebody else's Avro schema, or the reasons why there are none, each with its place.
 import { nestingMax } from "../model/avro/json-values.ts";
 import type { AvroField, AvroNode } from "../model/avro/schema-tree.ts";
-// The fields of an event that follow from somebody else's Avro schema, or the reasons why there are none, each with its place.
 import { compileSourceReader } from "../model/avro/source-record.ts";
 import { branchNames } from "../model/avro/union-branches.ts";
 import { type FieldModel, nestingOf, type ValueType } from "../model/value-type.ts";

@@ -1,3 +1,4 @@
+// Cells are compared by Cassandra as bytes: the greater bytes must be what the policy keeps.
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { PropertyModel, ValueType } from "../../model/definition.ts";

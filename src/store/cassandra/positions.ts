@@ -1,5 +1,5 @@
-import type { UpdateFrame } from "../../log/port.ts";
 // Up to where the frames of each source are applied, and which input positions they account for: registers, like everything else.
+import type { UpdateFrame } from "../../log/port.ts";
 import type { Position } from "../../model/position.ts";
 import type { AppliedPositions } from "../port.ts";
 import { bigintCell } from "./cells.ts";

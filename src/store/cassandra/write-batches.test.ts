@@ -1,3 +1,4 @@
+// How statements are put into batches, and how those that were given up are kept for repair.
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { sizeOf, type WriteStatement } from "./frame-writes.ts";
