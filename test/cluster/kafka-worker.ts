@@ -53,7 +53,11 @@ async function run(assignment: JobAssignment): Promise<void> {
     const commit = assignment.commit({ updates, quarantined, inputs, counters: { received: [...received] } });
     underWay.add(commit);
     commit.then(
-      () => underWay.delete(commit),
+      () => {
+        underWay.delete(commit);
+        // No later frame need come and take along what was read meanwhile.
+        if (underWay.size === 0) publish();
+      },
       () => undefined,
     );
   };
