@@ -3,10 +3,11 @@ import { PlaybackGenerator } from "../examples/streaming/generator.ts";
 import { accountId } from "../examples/streaming/playback-event.ts";
 import type { TraverseRequest } from "../src/model/traversal.ts";
 import { bodiesOf, eventsPerBody } from "./bodies.ts";
+import { freshness } from "./freshness.ts";
 import { sendBodies } from "./http-load.ts";
 import { askBeside } from "./one-client.ts";
 import { percentile } from "./percentile.ts";
-import { removeData, startStreamingServer, temporaryData, type StreamingServer } from "./streaming-server.ts";
+import { removeData, startStreamingServer, temporaryData } from "./streaming-server.ts";
 
 export interface HalfLoadFigures {
   readonly eventsPerSecond: number;
@@ -28,7 +29,7 @@ export async function halfLoad(fullRate: number, seconds: number): Promise<HalfL
     let running = true;
     const loading = sendBodies(server.url, "/v1/events/playback", bodies, 8, (1000 * eventsPerBody) / rate);
     const probes = [
-      freshness(server, singles, () => running),
+      freshness({ gateway: server.url, serve: server.url, events: singles, pauseMs: 5, running: () => running }),
       askBeside({ address: server.url.host, requests: twoHops, count: 1e9, warmUp: 200, pauseMs: 5 }, loading),
     ] as const;
     const load = await loading;
@@ -44,31 +45,6 @@ export async function halfLoad(fullRate: number, seconds: number): Promise<HalfL
   }
 }
 
-/** Sends single events and asks, from the moment of the answer, until a traversal has seen each. */
-async function freshness(
-  server: StreamingServer,
-  events: readonly Uint8Array[],
-  running: () => boolean,
-): Promise<number[]> {
-  const milliseconds: number[] = [];
-  for (let i = 0; running(); i++) {
-    const headers = { "content-type": "application/x-ndjson" };
-    const body = new Uint8Array(events[i % events.length]!);
-    const produced = await fetch(new URL("/v1/events/playback", server.url), { method: "POST", headers, body });
-    const { positions } = (await produced.json()) as { positions: string[] };
-    const startedMs = performance.now();
-    await traverse(server, {
-      from: { type: "account", ids: [accountId(1)] },
-      hops: [],
-      waitFor: positions,
-      timeoutMs: 5000,
-    });
-    milliseconds.push(performance.now() - startedMs);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  return milliseconds;
-}
-
 const twoHops = Array.from({ length: 2_000 }, (_, i): TraverseRequest => ({
   from: { type: "account", ids: [accountId((i * 7919) % 200_000)] },
   hops: [
@@ -76,16 +52,6 @@ const twoHops = Array.from({ length: 2_000 }, (_, i): TraverseRequest => ({
     { edge: "watched", order: "latest", limit: 50 },
   ],
 }));
-
-async function traverse(server: StreamingServer, request: unknown): Promise<void> {
-  const response = await fetch(new URL("/v1/traverse", server.url), {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(request),
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(text);
-}
 
 function percentiles(values: readonly number[]): Record<string, number> {
   const sorted = Float64Array.from(values).toSorted();

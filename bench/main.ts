@@ -4,6 +4,7 @@ import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { PlaybackGenerator } from "../examples/streaming/generator.ts";
 import { bodiesOf, eventsPerBody } from "./bodies.ts";
+import { measureCluster } from "./cluster.ts";
 import { endToEnd, type EndToEndFigures } from "./end-to-end.ts";
 import { measureGraph } from "./graph.ts";
 import { halfLoad } from "./half-load.ts";
@@ -14,12 +15,14 @@ import { brokenRequestRails, measureTraversals, type Protocol, requestGuardRails
 
 const help = `npm run bench -- [options]      prints one JSON object
 
-  --only PART             one of: stages, end-to-end, half-load, graph, traversals (default: all)
+  --only PART             one of: stages, end-to-end, half-load, graph, traversals (default: all of these); or
+                          cluster: the example over a real Kafka that it starts (Java 17, Maven), beside the embedded line
   --quick                 small, for a look: all of it in under a minute
   --against sqlite        end to end, and the same through SQLite, with the ratios
   --cpu-prof FOLDER       CPU profiles of the server, end to end and of traversals
-  --events NUMBER         of end to end (1,000,000; quick: 200,000)
+  --events NUMBER         of end to end and of the cluster's rounds (1,000,000; quick: 200,000)
   --edges NUMBER          of the graph (6,000,000; quick: 500,000) and of traversals (5,000,000; quick: 200,000)
+  --window TIME           merge window of the cluster's job (250ms)
   --help
 
 Of traversals:
@@ -33,7 +36,9 @@ Exits with 1 when something uses more than 1.25 times the CPU of its guard rail.
 `;
 
 const tolerance = 1.25;
-const parts = ["stages", "end-to-end", "half-load", "graph", "traversals"];
+const parts = ["stages", "end-to-end", "half-load", "graph", "traversals", "cluster"];
+/** RDG's own CPU per event on a cluster, to the embedded line's. */
+const clusterRatioMax = 2.5;
 const { values } = readArguments();
 if (values.help === true) {
   process.stdout.write(help);
@@ -66,6 +71,7 @@ else {
   if (wants("half-load")) result["halfLoad"] = await halfLoad(full!.ingestion.eventsPerSecond, quick ? 5 : 15);
   if (wants("graph")) result["graph"] = await measureGraph(Number(values.edges ?? (quick ? 500_000 : 6_000_000)));
   if (wants("traversals")) await traversals();
+  if (values.only === "cluster") await cluster();
 }
 process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
 for (const text of broken) process.stderr.write(`${text}\n`);
@@ -85,6 +91,7 @@ function readArguments() {
         seconds: { type: "string" },
         quick: { type: "boolean", default: false },
         only: { type: "string" },
+        window: { type: "string" },
         against: { type: "string" },
         "cpu-prof": { type: "string" },
       },
@@ -97,6 +104,16 @@ function readArguments() {
 function refuse(message: string): never {
   process.stderr.write(`${message}\n\n${help}`);
   process.exit(2);
+}
+
+async function cluster(): Promise<void> {
+  const { window = "250ms" } = values;
+  const load = quick ? { rounds: 1, seconds: 5 } : { rounds: 3, seconds: 15 };
+  const figures = await measureCluster({ events, inFlight: 16, window, ...load, nodeFlags: profileFlags() });
+  result["cluster"] = { ...figures, ratioMax: clusterRatioMax };
+  // A few milliseconds of CPU more or less, and code that is hardly compiled, are much of so little.
+  if (!quick && figures.ratio > clusterRatioMax)
+    broken.push(`cluster: ${figures.ratio} times the CPU of the embedded line, ${clusterRatioMax} are allowed.`);
 }
 
 async function traversals(): Promise<void> {
