@@ -9,6 +9,8 @@ import { loopback } from "./ports.ts";
 import type { Program } from "./server-process.ts";
 
 export interface CassandraPorts {
+  /** Address that it listens on; missing: loopback's. */
+  readonly host?: string;
   readonly cql: number;
   readonly storage: number;
   readonly jmx: number;
@@ -133,16 +135,16 @@ const machine: readonly string[] = [
   ].map((each) => `--add-opens=${each}=ALL-UNNAMED`),
 ];
 
-const yamlOf = ({ cql, storage }: CassandraPorts, sync: CommitLogSync): string => `cluster_name: rdg
+const yamlOf = ({ host = loopback, cql, storage }: CassandraPorts, sync: CommitLogSync): string => `cluster_name: rdg
 partitioner: org.apache.cassandra.dht.Murmur3Partitioner
 num_tokens: 1
 initial_token: "0"
 seed_provider:
   - class_name: org.apache.cassandra.locator.SimpleSeedProvider
     parameters:
-      - seeds: "${loopback}:${storage}"
-listen_address: ${loopback}
-rpc_address: ${loopback}
+      - seeds: "${host}:${storage}"
+listen_address: ${host}
+rpc_address: ${host}
 storage_port: ${storage}
 start_native_transport: true
 native_transport_port: ${cql}

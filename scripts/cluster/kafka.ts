@@ -10,6 +10,8 @@ import { loopback } from "./ports.ts";
 import type { Program } from "./server-process.ts";
 
 export interface KafkaPorts {
+  /** Address that it listens on; missing: loopback's. */
+  readonly host?: string;
   readonly kafka: number;
   readonly controller: number;
 }
@@ -76,12 +78,12 @@ const clusterId = (): string => `r${randomBytes(16).toString("base64url").slice(
 const scram = ["SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
 
 function propertiesOf(data: string, ports: KafkaPorts, security: KafkaSecurity | undefined): string {
-  const { kafka, controller } = ports;
-  const secure = security && [`LOGIN://${loopback}:${security.login}`, `CERT://${loopback}:${security.certificate}`];
-  const listeners = [`PLAINTEXT://${loopback}:${kafka}`, `CONTROLLER://${loopback}:${controller}`, ...(secure ?? [])];
+  const { host = loopback, kafka, controller } = ports;
+  const secure = security && [`LOGIN://${host}:${security.login}`, `CERT://${host}:${security.certificate}`];
+  const listeners = [`PLAINTEXT://${host}:${kafka}`, `CONTROLLER://${host}:${controller}`, ...(secure ?? [])];
   return `process.roles=broker,controller
 node.id=1
-controller.quorum.bootstrap.servers=${loopback}:${controller}
+controller.quorum.bootstrap.servers=${host}:${controller}
 listeners=${listeners.join(",")}
 advertised.listeners=${listeners.join(",")}
 inter.broker.listener.name=PLAINTEXT

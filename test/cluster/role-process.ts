@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { isListening, loopback } from "../../scripts/cluster/ports.ts";
+import { isListening } from "../../scripts/cluster/ports.ts";
 import { systemRandom } from "../../src/core/random.ts";
+import { at, here, type Place } from "./place.ts";
 
 const cli = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 
@@ -22,26 +23,39 @@ export interface ClusterFlags {
 export class RoleProcess {
   readonly url: string;
   readonly role: string;
+  readonly #place: Place;
   readonly #args: readonly string[];
   readonly #data: string;
   #child: ChildProcess | undefined;
   #messages = "";
   #ended: Promise<number | null> = Promise.resolve(null);
 
-  private constructor(role: string, flags: ClusterFlags, data: string, port: number, more: readonly string[]) {
+  private constructor(
+    role: string,
+    flags: ClusterFlags,
+    { data, port, place }: { readonly data: string; readonly port: number; readonly place: Place },
+    more: readonly string[],
+  ) {
     this.role = role;
-    this.url = `http://${loopback}:${port}`;
+    this.url = `http://${place.address}:${port}`;
+    this.#place = place;
     this.#data = data;
     const where = ["--kafka-bootstrap", flags.bootstrap, "--kafka-prefix", flags.prefix];
     const registry = flags.registryUrl === undefined ? [] : ["--registry-url", flags.registryUrl];
-    const own = ["--role", role, "--data", data, "--port", String(port), "--grpc-port", "off", "--json"];
+    const address = ["--host", place.address, "--port", String(port), "--grpc-port", "off"];
+    const own = ["--role", role, "--data", data, ...address, "--json"];
     this.#args = ["start", flags.graph, ...own, ...where, ...registry, "--log-level", "warn", ...more];
   }
 
   /** Its port and folder stay the same whenever it is started. */
-  static async prepare(role: string, flags: ClusterFlags, more: readonly string[] = []): Promise<RoleProcess> {
+  static async prepare(
+    role: string,
+    flags: ClusterFlags,
+    more: readonly string[] = [],
+    place: Place = here,
+  ): Promise<RoleProcess> {
     const data = await mkdtemp(join(tmpdir(), "rdg-role-"));
-    return new RoleProcess(role, flags, data, await portToKeep(), more);
+    return new RoleProcess(role, flags, { data, port: await portToKeep(), place }, more);
   }
 
   static async start(role: string, flags: ClusterFlags, more: readonly string[] = []): Promise<RoleProcess> {
@@ -52,8 +66,10 @@ export class RoleProcess {
 
   /** Resolves when it is ready. */
   async start(): Promise<void> {
-    const child = spawn(process.execPath, ["--conditions=rdg-source", cli, ...this.#args], {
+    const { command, args } = at(this.#place, process.execPath, ["--conditions=rdg-source", cli, ...this.#args]);
+    const child = spawn(command, args, {
       stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...this.#place.environment },
     });
     this.#child = child;
     this.#messages = "";

@@ -24,6 +24,7 @@ import {
   stopProcess,
   type Program,
 } from "../../scripts/cluster/server-process.ts";
+import { at, here, type Place } from "./place.ts";
 
 export interface KafkaAddress {
   /** host:port */
@@ -67,13 +68,13 @@ export type RedisServer = RedisAddress & OwnServer;
 export type ApicurioServer = RegistryAddress & OwnServer;
 export type RegistryServer = RegistryAddress & Pick<OwnServer, "stop">;
 
-export async function startKafka(): Promise<KafkaServer> {
+export async function startKafka(place: Place = here): Promise<KafkaServer> {
   const { ports, server } = await startOwn("kafka", async (folder) => {
     const [kafka, controller] = (await freePorts(2)) as [number, number];
-    const ports: KafkaPorts = { kafka, controller };
-    return { ports, program: await kafkaProgram(folder, ports, tell) };
+    const ports: KafkaPorts = { host: place.address, kafka, controller };
+    return { ports, program: placed(place, await kafkaProgram(folder, ports, tell)) };
   });
-  return { bootstrap: `${loopback}:${ports.kafka}`, ...server };
+  return { bootstrap: `${place.address}:${ports.kafka}`, ...server };
 }
 
 /** One that asks who comes, on two ports besides. */
@@ -90,14 +91,14 @@ export async function startSecureKafka(
 }
 
 /** @param sync `batch` where it is killed and nothing may be lost */
-export async function startCassandra(sync: CommitLogSync = "periodic"): Promise<CassandraServer> {
+export async function startCassandra(sync: CommitLogSync = "periodic", place: Place = here): Promise<CassandraServer> {
   const { folder, ports, server } = await startOwn("cassandra", async (folder) => {
     const [cql, storage, jmx] = (await freePorts(3)) as [number, number, number];
-    const ports: CassandraPorts = { cql, storage, jmx };
-    return { ports, program: await cassandraProgram(folder, ports, tell, sync) };
+    const ports: CassandraPorts = { host: place.address, cql, storage, jmx };
+    return { ports, program: placed(place, await cassandraProgram(folder, ports, tell, sync)) };
   });
   return {
-    contactPoint: loopback,
+    contactPoint: place.address,
     port: ports.cql,
     localDataCenter,
     nodetool: (...args) => nodetool(folder, ports, args),
@@ -173,6 +174,11 @@ function ownServer(program: Program, release: () => void): OwnServer {
     restart: () => startProcess(program),
   };
 }
+
+const placed = (place: Place, program: Program): Program => ({
+  ...program,
+  ...at(place, program.command, program.args),
+});
 
 const newFolder = (name: string): Promise<string> => mkdtemp(join(tmpdir(), `rdg-cluster-${name}-`));
 
