@@ -9,6 +9,7 @@ import { seededRandom } from "../../src/core/random.ts";
 import { batchOf, textsOf } from "../../src/log/conformance-batches.ts";
 import { openKafkaLog } from "../../src/log/kafka/log.ts";
 import type { Log } from "../../src/log/port.ts";
+import { firstSeed } from "../first-seed.ts";
 import { sharedKafka, uniqueName } from "./shared.ts";
 
 const partitions = 8;
@@ -90,7 +91,7 @@ test("come, go, are killed and wake up as zombies while events flow: each event 
   const { bootstrap } = await sharedKafka();
   const prefix = `${uniqueName("log")}.`;
   const log = await open(prefix);
-  const seed = Math.floor(Math.random() * 1e9);
+  const seed = firstSeed("WORKERS_SEED");
   const random = seededRandom(seed);
   const producer = await log.producer("p");
   const produced: string[][] = Array.from({ length: partitions }, () => []);

@@ -4,13 +4,14 @@ import { afterEach, expect, test } from "vitest";
 import { seededRandom } from "../../src/core/random.ts";
 import type { ProcessStatus } from "../../src/observe/port.ts";
 import { runCli } from "../cli/run-cli.ts";
+import { firstSeed } from "../first-seed.ts";
 import { Balancer, Reader } from "./reader.ts";
 import { type ClusterFlags, RoleProcess } from "./role-process.ts";
 import { sharedKafka, uniqueName } from "./shared.ts";
 import { Visits } from "./visits.ts";
 
 const graph = fileURLToPath(new URL("visits.graph.ts", import.meta.url));
-const random = seededRandom(Date.now());
+const random = seededRandom(firstSeed("ROLES_SEED"));
 
 const started: RoleProcess[] = [];
 afterEach(async () => {

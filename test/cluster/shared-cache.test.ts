@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test, vi } from "vitest";
 import { seededRandom } from "../../src/core/random.ts";
 import { runCli } from "../cli/run-cli.ts";
+import { firstSeed } from "../first-seed.ts";
 import { type ClusterFlags, RoleProcess } from "./role-process.ts";
 import { startRedis } from "./servers.ts";
 import { sharedCassandra, sharedKafka, uniqueName } from "./shared.ts";
@@ -45,7 +46,7 @@ test("two serving processes share what they have read of Cassandra; a killed cac
     RoleProcess,
     RoleProcess,
   ];
-  const visits = new Visits(seededRandom(Date.now()), [gateway.url]);
+  const visits = new Visits(seededRandom(firstSeed("ROLES_SEED")), [gateway.url]);
   await visits.sendPlaces();
   for (let i = 0; i < 10; i++) await visits.send(30);
   await visits.shown([one.url, two.url], 60_000);

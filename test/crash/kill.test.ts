@@ -4,12 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { randomId, seededRandom, type Random } from "../../src/core/random.ts";
+import { firstSeed } from "../first-seed.ts";
 import { settled, shownGraph, verifyStore } from "./graph-over-http.ts";
 import { ServerProcess } from "./server-process.ts";
 import { expectedEdges, expectedPages, expectedUsers, pageIds, randomView, type View } from "./views.ts";
 
 const kills = Number(process.env["CRASH_KILLS"] ?? 8);
-const seed = Number(process.env["CRASH_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+const seed = firstSeed("CRASH_SEED");
 const folders: string[] = [];
 const servers: ServerProcess[] = [];
 

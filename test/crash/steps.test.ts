@@ -1,9 +1,10 @@
 // A share of the crash stories for every run of the tests; `npm run test:crash` plays them for as long as wanted.
 import { expect, test } from "vitest";
+import { firstSeed } from "../first-seed.ts";
 import { Story } from "./story.ts";
 
 const kills = 12;
-const seed = Number(process.env["CRASH_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+const seed = firstSeed("CRASH_SEED");
 
 for (const power of [false, true]) {
   const what = power ? "power failures" : "kills at named steps";

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openEmbeddedRegistry } from "../../src/schemas/embedded/registry.ts";
 import type { SchemaRegistry } from "../../src/schemas/port.ts";
+import { firstSeed } from "../first-seed.ts";
 import { RandomLine } from "./random-line.ts";
 
 // LINE_SEED=n runs the one that failed, LINE_RUNS=n as many as wanted; without them as many as fit into some seconds.
@@ -12,7 +13,7 @@ const only = process.env["LINE_SEED"];
 const runs = Number(process.env["LINE_RUNS"] ?? (only === undefined ? 300 : 1));
 const patienceMs = process.env["LINE_RUNS"] === undefined ? 10_000 : Infinity;
 const runsMin = 10;
-const firstSeed = Number(only ?? Math.floor(Math.random() * 2 ** 31));
+const first = firstSeed("LINE_SEED");
 
 let folder = "";
 let registry: SchemaRegistry;
@@ -32,7 +33,7 @@ test("events in, graph out: what the oracles say", { timeout: 3_600_000 }, async
   const startedMs = performance.now();
   let done = 0;
   for (; done < runs && (done < runsMin || performance.now() - startedMs < patienceMs); done++) {
-    const seed = firstSeed + done;
+    const seed = first + done;
     const own = join(folder, String(seed));
     try {
       await new RandomLine(seed, registry, own).run();
