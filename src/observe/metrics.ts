@@ -2,7 +2,7 @@
 // told one by one: traversal-metrics.ts.) Names are part of the contract: docs/operations.md lists them.
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { StoreStatistics } from "../store/port.ts";
-import type { JobStatus } from "./port.ts";
+import type { JobStatus, StoreWriting } from "./port.ts";
 
 /** Something bounded. `of` names which one where there are several: a job, a partition. */
 export interface QueueFill {
@@ -36,6 +36,7 @@ export interface Measures {
   readonly sideInputs: readonly SideInputMeasures[];
   readonly log?: LogMeasures;
   readonly store?: StoreStatistics & { readonly appliedOffset: number; readonly lagTransactions: number };
+  readonly writing?: StoreWriting;
   readonly process: { readonly residentBytes: number; readonly cpuSeconds: number; readonly uptimeSeconds: number };
 }
 
@@ -250,6 +251,38 @@ const definitions: readonly Definition[] = [
     name: "store_lag_transactions",
     help: "Transactions in the journal that are not in the graph yet.",
     samples: ({ store }) => (store ? [[store.lagTransactions]] : []),
+  },
+  {
+    kind: "gauge",
+    name: "store_writing",
+    help: "1 while this process writes to the store that processes share, 0 while it stands by.",
+    samples: ({ writing }) => (writing ? [[writing.state === "writing" ? 1 : 0]] : []),
+  },
+  {
+    kind: "counter",
+    name: "store_sweeps_total",
+    help: "Sweeps of the shared store by their outcome.",
+    labels: ["outcome"],
+    samples: ({ writing }) =>
+      writing
+        ? [
+            ["completed", writing.sweep.completed],
+            ["failed", writing.sweep.failed],
+          ]
+        : [],
+  },
+  {
+    kind: "counter",
+    name: "store_swept_total",
+    help: "What sweeps took away: rows of lists, lives that were over, sets that were cut to their bound.",
+    labels: ["what"],
+    samples: ({ writing }) => Object.entries(writing?.sweep.swept ?? {}),
+  },
+  {
+    kind: "gauge",
+    name: "store_sweep_completed_timestamp_seconds",
+    help: "When this process completed its last sweep, in seconds since the epoch.",
+    samples: ({ writing }) => (writing?.sweep.completedMs === undefined ? [] : [[writing.sweep.completedMs / 1_000]]),
   },
   {
     kind: "gauge",

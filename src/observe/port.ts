@@ -28,7 +28,27 @@ export interface Status {
 
 /** The status of one process of a cluster: of the parts that its roles have. */
 export type ProcessStatus = Omit<Status, "store" | "gateway" | "log"> &
-  Partial<Pick<Status, "store" | "gateway">> & { readonly roles: readonly string[] };
+  Partial<Pick<Status, "store" | "gateway">> & { readonly roles: readonly string[]; readonly writing?: StoreWriting };
+
+/** What a process does for the store that processes share. */
+export interface StoreWriting {
+  readonly state: "standing by" | "writing";
+  /** Offset of the last transaction that this process has applied; -1 before the first. */
+  readonly appliedOffset?: number;
+  readonly sweep: SweepFigures;
+}
+
+export interface SweepFigures {
+  /** `waiting`: for what was received before to be in the graph. */
+  readonly state: "resting" | "waiting" | "sweeping";
+  /** Since the process started, as all that follows. */
+  readonly completed: number;
+  readonly failed: number;
+  /** When the last one was completed, in ms since the epoch. */
+  readonly completedMs?: number;
+  /** Rows of lists, lives that were over, and sets beyond their bound. */
+  readonly swept: { readonly listed: number; readonly lives: number; readonly sets: number };
+}
 
 export interface TopicStatus {
   readonly name: string;

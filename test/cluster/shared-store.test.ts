@@ -1,7 +1,10 @@
-// A store that processes share, Cassandra: two writers of which one stands by, two stateless serving processes; a killed one is not missed.
+// A store that processes share, Cassandra: two writers of which one stands by, two stateless serving processes; a killed one is not missed, and what
+// nobody needs any more is swept away.
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { systemTimers } from "../../src/core/clock.ts";
 import { seededRandom } from "../../src/core/random.ts";
+import type { ProcessStatus } from "../../src/observe/port.ts";
 import { runCli } from "../cli/run-cli.ts";
 import { Reader } from "./reader.ts";
 import { type ClusterFlags, RoleProcess } from "./role-process.ts";
@@ -9,6 +12,22 @@ import { sharedCassandra, sharedKafka, uniqueName } from "./shared.ts";
 import { Visits } from "./visits.ts";
 
 const graph = fileURLToPath(new URL("visits.graph.ts", import.meta.url));
+
+/** Resolves when one of them has swept what earlier sightings of edges left in lists. */
+async function sweptBy(writers: readonly RoleProcess[]): Promise<void> {
+  for (;;) {
+    for (const { url, isRunning } of writers) {
+      const { writing } = isRunning ? ((await (await fetch(`${url}/v1/status`)).json()) as ProcessStatus) : {};
+      if (writing !== undefined && writing.sweep.completed > 0 && writing.sweep.swept.listed > 0) {
+        const metrics = await (await fetch(`${url}/metrics`)).text();
+        expect(metrics).toMatch(/^rdg_store_swept_total{what="listed"} [1-9]/m);
+        expect(metrics).toMatch(/^rdg_store_sweeps_total{outcome="completed"} [1-9]/m);
+        return;
+      }
+    }
+    await systemTimers.sleep(200);
+  }
+}
 
 test("events over Kafka into Cassandra: deployed with its tables; a killed writer and a killed server are not missed", async () => {
   const [{ bootstrap }, cassandra] = await Promise.all([sharedKafka(), sharedCassandra()]);
@@ -25,6 +44,10 @@ test("events over Kafka into Cassandra: deployed with its tables; a killed write
     uniqueName("roles"),
     "--cassandra-replicas",
     "1",
+    "--store-sweep",
+    "24s",
+    "--store-sweep-percent",
+    "100",
   ];
   const start = async (role: string, flags: ClusterFlags): Promise<RoleProcess> => {
     const each = await RoleProcess.prepare(role, flags, store);
@@ -79,5 +102,7 @@ test("events over Kafka into Cassandra: deployed with its tables; a killed write
   await visits.shown([server.url, otherServer.url], 60_000);
   await visits.check(server.url);
   await visits.check(otherServer.url);
+  await sweptBy([writer, otherWriter]);
+  await visits.check(server.url);
   expect(reader).toMatchObject({ wrong: [], refused: [] });
 });

@@ -26,7 +26,8 @@ import {
   kafkaLogSettingsOf,
   registryConnectionOf,
 } from "./settings.ts";
-import { openSharedGraph, openStoreWriter, sharedTables, type StoreWriter } from "./shared-store.ts";
+import { openSharedGraph, sharedTables } from "./shared-store.ts";
+import { openStoreWriter, type StoreWriter } from "./store-writer.ts";
 
 export interface ProcessOptions {
   readonly graph: Graph;

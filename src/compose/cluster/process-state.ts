@@ -38,7 +38,7 @@ export interface StatusContext {
 }
 
 export async function statusOf(parts: ProcessParts, context: StatusContext): Promise<ProcessStatus> {
-  const { roles, graph, log, gateway, jobs, served } = parts;
+  const { roles, graph, log, gateway, jobs, served, writer } = parts;
   const { phase, grpcAddress, uptimeMs } = context;
   const topics = (await log.topics()).filter(({ form }) => form !== "updates");
   return {
@@ -51,6 +51,7 @@ export async function statusOf(parts: ProcessParts, context: StatusContext): Pro
     topics: await Promise.all(topics.map(({ name }) => topicStatus(log, name))),
     jobs: (await jobs?.status()) ?? [],
     ...(served === undefined ? {} : { store: await storeStatus(parts, served) }),
+    ...(writer === undefined ? {} : { writing: writer.figures() }),
     ...(gateway === undefined ? {} : { gateway: gateway.statistics() }),
   };
 }
@@ -78,7 +79,7 @@ export interface MeasuredProcess {
 
 export async function measureProcess(measured: MeasuredProcess): Promise<Measures> {
   const { parts, server, settings, traversals, phase, uptimeMs } = measured;
-  const { gateway, served } = parts;
+  const { gateway, served, writer } = parts;
   const jobs = (await parts.jobs?.status()) ?? [];
   const sideInputs = parts.jobs?.sideInputs() ?? [];
   const store = served && (await storeFigures(parts, served));
@@ -104,6 +105,7 @@ export async function measureProcess(measured: MeasuredProcess): Promise<Measure
     jobs,
     sideInputs,
     ...(store ? { store } : {}),
+    ...(writer ? { writing: writer.figures() } : {}),
     process: {
       residentBytes: process.memoryUsage.rss(),
       cpuSeconds: (user + system) / 1e6,

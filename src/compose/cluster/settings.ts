@@ -85,6 +85,19 @@ const ownSettings = {
     default: "embedded",
     description: "Where the graph is: embedded, a replica in every serving process; or cassandra, which they share.",
   },
+  "store.sweep": {
+    kind: "duration",
+    default: 86_400_000,
+    description:
+      "How long after one sweep of the shared store the next begins: it takes away what no reader needs; 0 is never.",
+  },
+  "store.sweepPercent": {
+    kind: "integer",
+    default: 10,
+    min: 1,
+    max: 100,
+    description: "How much of the time a sweep takes at most, in percent: it rests between its pages.",
+  },
   "cassandra.contacts": {
     kind: "text",
     default: "",

@@ -51,6 +51,8 @@ export interface CassandraStore extends Store {
    * @throws RdgError unavailable: again later; corrupt: it is none
    */
   repair(record: Uint8Array): Promise<void>;
+  /** What `applied` says, for onlookers: a writer that is at work is left alone. */
+  positions(): Promise<AppliedPositions>;
   /** Takes away what readers pass over for good. One process does it now and then; a walk over all tables. */
   sweep(options: SweepOptions, signal?: AbortSignal): Promise<Swept>;
 }
@@ -132,6 +134,11 @@ class OpenCassandraStore implements CassandraStore {
   async applied(): Promise<AppliedPositions> {
     this.#assertOpen();
     return await this.#writer.applied();
+  }
+
+  async positions(): Promise<AppliedPositions> {
+    this.#assertOpen();
+    return await this.#writer.positions();
   }
 
   async repair(record: Uint8Array): Promise<void> {

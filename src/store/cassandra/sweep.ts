@@ -13,6 +13,10 @@ import { inBatches } from "./write-batches.ts";
 export interface SweepOptions {
   /** Every frame that was published before this moment is applied. Lives that ended long enough before it are forgotten. */
   readonly publishedMs: number;
+  /** Called after each page of at most 1,000 rows, with what was taken away so far; the walk goes on when it resolves. */
+  readonly onPage?: (swept: Swept) => Promise<void>;
+  /** A number by which the table to begin with is chosen: walks that are often interrupted get everywhere when each begins elsewhere. */
+  readonly first?: number;
 }
 
 export interface Swept {
@@ -36,39 +40,42 @@ export async function sweepTables(
   signal: AbortSignal,
 ): Promise<Swept> {
   const sweep = new Sweep(rows, bounds, options, signal);
-  const swept = { listed: 0, lives: 0, sets: 0 };
-  for (const edge of rows.layout.edges) {
-    swept.listed += await sweep.listed(edge, edge.outgoing, edge.forward);
-    swept.listed += await sweep.listed(edge, edge.incoming, edge.reverse);
-    swept.lives += await sweep.lives(edge, edge.forward, ["rec", "nb"], false);
-    await sweep.lives(edge, edge.reverse, ["rec", "nb"], false);
-    swept.sets += await sweep.sets(edge, edge.forward, ["rec", "nb"]);
-  }
-  for (const node of rows.layout.nodes) {
-    swept.lives += await sweep.lives(node, node.table, ["id"], true);
-    swept.sets += await sweep.sets(node, node.table, ["id"]);
-  }
-  return swept;
+  const walks = [
+    ...rows.layout.edges.flatMap((edge) => [
+      () => sweep.listed(edge, edge.outgoing, edge.forward),
+      () => sweep.listed(edge, edge.incoming, edge.reverse),
+      () => sweep.lives(edge, edge.forward, ["rec", "nb"], "elements"),
+      () => sweep.lives(edge, edge.reverse, ["rec", "nb"], "copies"),
+      () => sweep.sets(edge, edge.forward, ["rec", "nb"]),
+    ]),
+    ...rows.layout.nodes.flatMap((node) => [
+      () => sweep.lives(node, node.table, ["id"], "ends"),
+      () => sweep.sets(node, node.table, ["id"]),
+    ]),
+  ];
+  const first = (options.first ?? 0) % Math.max(1, walks.length);
+  for (const walk of [...walks.slice(first), ...walks.slice(0, first)]) await walk();
+  return sweep.swept;
 }
 
 class Sweep {
+  swept: Swept = { listed: 0, lives: 0, sets: 0 };
   readonly #rows: RowsRead;
   readonly #bounds: CassandraBounds;
-  readonly #publishedMs: number;
+  readonly #options: SweepOptions;
   readonly #signal: AbortSignal;
 
-  constructor(rows: RowsRead, bounds: CassandraBounds, { publishedMs }: SweepOptions, signal: AbortSignal) {
+  constructor(rows: RowsRead, bounds: CassandraBounds, options: SweepOptions, signal: AbortSignal) {
     this.#rows = rows;
     this.#bounds = bounds;
-    this.#publishedMs = publishedMs;
+    this.#options = options;
     this.#signal = signal;
   }
 
   /** Rows of one index that no reader will take for current again. */
-  async listed(edge: EdgeLayout, table: string, base: string): Promise<number> {
+  async listed(edge: EdgeLayout, table: string, base: string): Promise<void> {
     const name = tableOf(this.#rows.layout, table);
     const query = `DELETE FROM ${name} USING TIMESTAMP ? WHERE rec = ? AND seen = ? AND nb = ?`;
-    let swept = 0;
     for await (const page of listedIn(this.#rows, table, this.#signal)) {
       const statements: Statement[] = [];
       for (const [record, all] of Map.groupBy(page, (row) => row.record)) {
@@ -88,47 +95,41 @@ class Sweep {
           statements.push({ query, params: [seen, record, seen, neighbour] });
         }
       }
-      await this.#write(statements);
-      swept += statements.length;
+      await this.#write(statements, "listed");
     }
-    return swept;
   }
 
   /**
    * Rows of lives that are over.
-   * @param areEnds removals of nodes hide edges, and stay
+   * @param of `ends`: removals of nodes hide edges, and stay; `copies` are counted elsewhere
    */
   async lives(
     type: NodeLayout | EdgeLayout,
     table: string,
     keys: readonly string[],
-    areEnds: boolean,
-  ): Promise<number> {
-    if (type.ttlMs === undefined) return 0;
+    of: "elements" | "copies" | "ends",
+  ): Promise<void> {
+    if (type.ttlMs === undefined) return;
     const life = this.#rows.lifeOf(type);
-    const overMs = this.#publishedMs - type.ttlMs - 2 * life.latenessMs;
+    const overMs = this.#options.publishedMs - type.ttlMs - 2 * life.latenessMs;
     const where = keys.map((key) => `${key} = ?`).join(" AND ");
     const query = `DELETE FROM ${tableOf(this.#rows.layout, table)} ${afterAll} WHERE ${where} AND slice <= ?`;
-    let swept = 0;
     for await (const page of elementsOf(this.#rows, table, keys, [], life, this.#signal)) {
       const statements = page.flatMap(({ key, state, all }): readonly Statement[] => {
         const isOver = Math.max(state.lastSeenMs, state.removedAtMs) < overMs;
         const over = isOver ? all : all.filter((row) => !state.rows.includes(row) && row.get("seen") !== null);
-        if (over.length === 0 || (areEnds && over.some((row) => row.get("removed") !== null))) return [];
+        if (over.length === 0 || (of === "ends" && over.some((row) => row.get("removed") !== null))) return [];
         return [{ query, params: [...key, bigintCell(Math.max(...over.map(sliceAt)))] }];
       });
-      await this.#write(statements);
-      swept += statements.length;
+      await this.#write(statements, of === "copies" ? undefined : "lives");
     }
-    return swept;
   }
 
   /** Items beyond the bound: the smallest are kept, and what is greater than those never comes to count. */
-  async sets(type: NodeLayout | EdgeLayout, table: string, keys: readonly string[]): Promise<number> {
+  async sets(type: NodeLayout | EdgeLayout, table: string, keys: readonly string[]): Promise<void> {
     const sets = type.properties.filter(({ form }) => form === "set");
-    if (sets.length === 0) return 0;
+    if (sets.length === 0) return;
     const where = [...keys, "slice"].map((key) => `${key} = ?`).join(" AND ");
-    let swept = 0;
     for await (const page of elementsOf(this.#rows, table, keys, sets, this.#rows.lifeOf(type), this.#signal)) {
       const statements: Statement[] = [];
       for (const { column, model } of sets) {
@@ -141,10 +142,8 @@ class Sweep {
           statements.push({ query, params: [items.slice(max), ...key, bigintCell(sliceAt(row))] });
         }
       }
-      await this.#write(statements);
-      swept += statements.length;
+      await this.#write(statements, "sets");
     }
-    return swept;
   }
 
   async #isListed(table: string, record: string, seenMs: number, neighbour: string): Promise<boolean> {
@@ -153,12 +152,15 @@ class Sweep {
     return rows.length > 0;
   }
 
-  async #write(statements: readonly Statement[]): Promise<void> {
+  async #write(statements: readonly Statement[], what: keyof Swept | undefined): Promise<void> {
     const { batchStatementsMax: statementsMax, batchBytesMax: bytesMax } = this.#bounds;
     for (const batch of inBatches(statements, { statementsMax, bytesMax })) {
       this.#signal.throwIfAborted();
       await this.#rows.session.write(batch);
+      if (what !== undefined) this.swept = { ...this.swept, [what]: this.swept[what] + batch.length };
     }
+    this.#signal.throwIfAborted();
+    await this.#options.onPage?.(this.swept);
   }
 }
 

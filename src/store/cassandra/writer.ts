@@ -51,6 +51,10 @@ export class Writer {
     return positions;
   }
 
+  async positions(): Promise<AppliedPositions> {
+    return await this.#positions.read();
+  }
+
   async apply(frame: UpdateFrame): Promise<void> {
     const { source, offset } = frame;
     if (offset <= (this.#applied.get(source) ?? -1)) return;
