@@ -4,7 +4,7 @@ import type { DeploymentStep } from "../compose/cluster/deployment-plan.ts";
 import { clusterSettings } from "../compose/cluster/settings.ts";
 import { withOverrides } from "../compose/cluster/topic-overrides.ts";
 import type { Graph } from "../index.ts";
-import type { EventModel } from "../model/definition.ts";
+import type { GraphModel } from "../model/definition.ts";
 import type { SourceReport } from "../schemas/source-check.ts";
 import { stepLines } from "./deployment-steps.ts";
 import { exitCodes, type Finish, print, printJson } from "./output.ts";
@@ -21,7 +21,7 @@ export function addPlanCommand(program: Command, finish: Finish): void {
     .command("plan")
     .description("print the topics, schemas, types and jobs of a definition, and what `rdg deploy` would do")
     .argument("[graph]", "the definition (default: graph.ts in this folder)")
-    .option("--registry <url>", "hold events that are read from a team's topics to their live schemas")
+    .option("--registry <url>", "hold what is read from a team's topics to their live schemas")
     .option("--registry-ca <file>", "certificates that are trusted with it, PEM")
     .option("--json", "print the frozen definition as JSON")
     .addHelpText(
@@ -43,7 +43,7 @@ Example:
     const graph = withOverrides(await loadGraph(file), settings.topics);
     const steps = settings.values["kafka.bootstrap"] === "" ? undefined : await stepsOf(graph, settings);
     const registry = options.registry ?? settings.values["registry.url"];
-    const sources = registry === "" ? undefined : await checked(graph.model.events, { ...options, registry });
+    const sources = registry === "" ? undefined : await checked(graph.model, { ...options, registry });
     if (options.json === true) {
       printJson({
         fingerprint: graph.fingerprint,
@@ -71,14 +71,14 @@ async function stepsOf(graph: Graph, { values }: InvocationSettings): Promise<re
   return (await withCluster(values, (cluster) => planDeployment(graph, cluster))).steps;
 }
 
-async function checked(events: readonly EventModel[], options: Options) {
+async function checked(model: GraphModel, options: Options) {
   const [{ openNamedRegistry }, { checkSources, hasDrifted }] = await Promise.all([
     import("../compose/registry.ts"),
     import("../schemas/source-check.ts"),
   ]);
   const registry = await openNamedRegistry(options, process.env);
   try {
-    const reports = await checkSources(events, registry);
+    const reports = await checkSources(model, registry);
     return { reports, drifted: reports.some(hasDrifted) };
   } finally {
     await registry.close();
@@ -88,13 +88,13 @@ async function checked(events: readonly EventModel[], options: Options) {
 const effects = { every: "no record can be read", some: "some records cannot be read", none: "mind" } as const;
 
 function linesOf(report: SourceReport): readonly string[] {
-  const { event, topic, values, subject, version, latest, drift, findings, problem } = report;
+  const { event, input, topic, values, subject, version, latest, drift, findings, problem } = report;
   const read = version === undefined ? "each record's own schema" : `version ${version}`;
   const registered =
     values === "json" ? "JSON, without a schema" : `${subject}, read by ${read}, latest ${latest ?? "none"}`;
   return [
     "",
-    `event ${event} from ${topic} (${registered})`,
+    `${event === undefined ? `side input ${input}` : `event ${event}`} from ${topic} (${registered})`,
     ...(problem === undefined ? [] : [`  cannot be checked: ${problem.message}`]),
     ...(drift?.changes ?? []).map((change) => `  version ${drift!.version}: ${change}`),
     ...findings.map(({ version, place, reason, unreadable }) => {

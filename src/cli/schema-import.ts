@@ -1,4 +1,4 @@
-// `rdg schema import`: writes the definition of an event from the Avro schema that a team already has.
+// `rdg schema import`: writes the definition of an event or a side input from the Avro schema that a team already has.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { Command } from "commander";
@@ -13,6 +13,7 @@ interface Options {
   readonly name?: string;
   readonly key?: string;
   readonly time?: string;
+  readonly sideInput?: boolean;
   readonly partitions?: string;
   readonly omit: readonly string[];
   readonly out?: string;
@@ -39,15 +40,16 @@ Example:
 export function addSchemaImportCommand(schema: Command): void {
   schema
     .command("import")
-    .description("write the definition of an event from an Avro schema")
+    .description("write the definition of an event or a side input from an Avro schema")
     .argument("<subject|file>", "a subject of the registry, or a file with an Avro schema")
     .option("--registry <url>", "address of the registry's REST API (default: the variable RDG_REGISTRY_URL)")
     .option("--registry-ca <file>", "certificates that are trusted with it, PEM")
     .option("--subject-version <number>", "a version of the subject (default: the latest)")
     .option("--topic <topic>", "the topic that has the records (default: the subject without -value)")
-    .option("--name <name>", "name of the event (default: that of the record)")
+    .option("--side-input", "write a side input, whose rows jobs look up, instead of an event")
+    .option("--name <name>", "name of the event or side input (default: that of the record)")
     .option("--key <field>", "its key, also within records: customer.id")
-    .option("--time <field>", "its event time")
+    .option("--time <field>", "its event time; a side input has none")
     .option("--partitions <count>", "partitions of the topic, as its owner has them (default: 1)")
     .option("--omit <field>", "leave a field out (again for more)", (path: string, all: string[]) => [...all, path], [])
     .option("-o, --out <file>", "write to a new file instead of stdout")
@@ -71,7 +73,12 @@ export function addSchemaImportCommand(schema: Command): void {
       if (options.json === true) return;
       const record = "name" in root ? root.name : found.origin;
       const name = options.name ?? eventNameOf(record);
-      const { text, missing } = renderEvent(imported.fields, { ...where, record }, { ...options, name, partitions });
+      const kind = options.sideInput === true ? "sideInput" : "event";
+      const { text, missing } = renderEvent(
+        imported.fields,
+        { ...where, record },
+        { ...options, kind, name, partitions },
+      );
       if (options.out === undefined) process.stdout.write(text);
       else writeNew(options.out, text);
       if (missing.length > 0) say(`rdg: no field suits as ${missing.join(" or ")}: only the fields are written`);

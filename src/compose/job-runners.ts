@@ -1,14 +1,16 @@
 // The jobs of a definition, ready to run over any log: their compiled plans, and the tables of their side inputs.
 import type { Clock, Timers } from "../core/clock.ts";
 import { describeError } from "../core/errors.ts";
+import { randomId } from "../core/random.ts";
 import { parseDuration } from "../core/units.ts";
 import type { Graph } from "../index.ts";
 import { compileJob } from "../jobs/plan/compiler.ts";
 import { compileMapJob } from "../jobs/plan/map-job.ts";
 import type { Downstream } from "../jobs/runner/job-attempt.ts";
 import { JobRunner, type JobRunnerOptions } from "../jobs/runner/job-runner.ts";
-import { openSideInputs, type SideInputs } from "../jobs/runner/side-inputs.ts";
-import type { Log, TopicSettings } from "../log/port.ts";
+import { QuarantinedRows } from "../jobs/runner/quarantined-rows.ts";
+import { openSideInputs, type SideInputs, type SideInputsOptions } from "../jobs/runner/side-inputs.ts";
+import type { Log, Producer, TopicSettings } from "../log/port.ts";
 import { modelSchemas } from "../model/avro/schemas.ts";
 import type { GraphModel, JobModel } from "../model/definition.ts";
 import { decodeUpdateBatch } from "../model/update/codec.ts";
@@ -17,7 +19,7 @@ import type { RegisteredSchema, SchemaRegistry } from "../schemas/port.ts";
 import { conversionsTo } from "./conversions.ts";
 import type { Logger } from "./logger.ts";
 import type { EmbeddedSettings } from "./settings.ts";
-import { conversionsFrom } from "./source-conversions.ts";
+import { conversionsFrom, rowConversionsFrom } from "./source-conversions.ts";
 import { typeTopicsOf } from "./topics.ts";
 
 export interface JobRunnersOptions {
@@ -29,6 +31,8 @@ export interface JobRunnersOptions {
   /** Has the definition's topics. */
   readonly log: Log;
   readonly registry: SchemaRegistry;
+  /** Name of this process among those of the log; default a new one. */
+  readonly instance?: string;
   /** Whoever applies what the jobs publish. */
   readonly downstream: Downstream;
 }
@@ -50,13 +54,34 @@ export async function openJobRunners(options: JobRunnersOptions): Promise<JobRun
     model,
     log,
     timers,
-    schemaIds: new Map(model.sideInputs.map(({ name }) => [name, schemas.get(`inputs.${name}-value`)!.id])),
+    schemaIds: new Map(
+      model.sideInputs.flatMap(({ name, source }) =>
+        source === undefined ? [[name, schemas.get(`inputs.${name}-value`)!.id]] : [],
+      ),
+    ),
     conversions: ({ name, fields }) => conversionsTo(registry, fields, schemas.get(`inputs.${name}-value`)!.schema),
+    sourceConversions: (input, source) => rowConversionsFrom(registry, input, source),
+    quarantine: quarantineOf(options),
+    sizeBytesMax: options.settings["inputs.memory"],
     oldestNeededMs: () => Math.min(...runners.map((runner) => runner.oldestNeededMs)),
   });
   const publish = publisherOf(model, await log.topics(), schemas);
   for (const job of model.jobs) runners.push(runnerOf(job, options, schemas, sideInputs, publish));
   return { runners, sideInputs };
+}
+
+/** Keeps rows that could not be read. Most processes never meet one: a producer is opened for the first. */
+function quarantineOf({ graph, log, instance = randomId() }: JobRunnersOptions): SideInputsOptions["quarantine"] {
+  let opened: Promise<Producer> | undefined;
+  const producer = (): Promise<Producer> => {
+    opened ??= log.producer(`inputs.${instance}`);
+    opened.catch(() => (opened = undefined));
+    return opened;
+  };
+  const byInput = new Map(
+    graph.model.sideInputs.map(({ name }) => [name, new QuarantinedRows({ input: name, log, producer })]),
+  );
+  return (input, records) => byInput.get(input)!.add(records);
 }
 
 type Schemas = Map<string, RegisteredSchema>;

@@ -4,7 +4,7 @@ import { framingBytes, schemaIdAt } from "../jobs/runner/framing.ts";
 import { compileJsonDecoder, type RecordDecoder } from "../model/avro/record-decoder.ts";
 import { compileResolvingDecoder } from "../model/avro/resolving-decoder.ts";
 import { modelSchemas } from "../model/avro/schemas.ts";
-import type { EventModel, EventSource, FieldModel, GraphModel } from "../model/definition.ts";
+import type { EventModel, EventSource, FieldModel, GraphModel, SideInputModel } from "../model/definition.ts";
 import { decodeQuarantineRecord } from "../model/quarantine.ts";
 import type { RecordView } from "../observe/topic-reader.ts";
 import type { SchemaRegistry } from "../schemas/port.ts";
@@ -16,10 +16,9 @@ export function recordViews(model: GraphModel, registry: SchemaRegistry): (topic
   return (topic) => {
     const [kind, name] = [topic.slice(0, topic.indexOf(".")), topic.slice(topic.indexOf(".") + 1)];
     if (kind === "quarantine") return quarantineView;
-    const event = kind === "events" ? model.events.find((candidate) => candidate.name === name) : undefined;
-    if (event?.source !== undefined) return sourceView(event, event.source, registry);
     const declared = (kind === "events" ? model.events : model.sideInputs).find((candidate) => candidate.name === name);
     if (declared === undefined) return bytesView;
+    if (declared.source !== undefined) return sourceView(declared, declared.source, registry);
     return framedView(declared.fields, declared.key, schemas.get(`${topic}-value`)!, registry);
   };
 }
@@ -54,10 +53,10 @@ function framedView(fields: readonly FieldModel[], key: string, schema: string, 
   };
 }
 
-/** Records of others, as the event that a job makes of them. */
-function sourceView(event: EventModel, source: EventSource, registry: SchemaRegistry): RecordView {
-  const find = conversionsFrom(registry, event, source);
-  const decode = compileJsonDecoder(event.fields);
+/** Records of others, as the event or row that is made of them. */
+function sourceView(declared: EventModel | SideInputModel, source: EventSource, registry: SchemaRegistry): RecordView {
+  const find = conversionsFrom(registry, declared, source);
+  const decode = compileJsonDecoder(declared.fields);
   const head = source.values === "json" ? 0 : framingBytes;
   return async (frame, i) => {
     if (frame.nulls?.[i] === 1) return { value: null };
@@ -66,7 +65,7 @@ function sourceView(event: EventModel, source: EventSource, registry: SchemaRegi
     try {
       const convert = await find(head === 0 ? 0 : schemaIdAt(record, 0, record.length));
       const value = decode(convert(record.subarray(head)));
-      return { key: String(value[event.key]), value };
+      return { key: String(value[declared.key]), value };
     } catch (error) {
       if (!(error instanceof RdgError)) throw error;
       return { value: { undecodable: describeError(error), bytes: Buffer.from(record).toString("base64") } };

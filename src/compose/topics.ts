@@ -17,13 +17,15 @@ export function topicsOf(model: GraphModel): readonly TopicSettings[] {
       retention,
       ...(source !== undefined && { foreign: source.topic }),
     })),
-    ...model.sideInputs.map(({ name }): TopicSettings => ({
+    ...model.sideInputs.map(({ name, partitions = 1, source }): TopicSettings => ({
       name: `inputs.${name}`,
       form: "compacted",
-      partitions: 1,
-      retention: { timeMs: versionsMsOf(model, name) },
+      partitions,
+      ...(source === undefined
+        ? { retention: { timeMs: versionsMsOf(model, name) } }
+        : { retention: {}, foreign: source.topic }),
     })),
-    ...["gateway", ...model.jobs.map(({ event }) => `jobs.${event}`)].map((stage): TopicSettings => ({
+    ...quarantiningStages(model).map((stage): TopicSettings => ({
       name: `quarantine.${stage}`,
       form: "records",
       partitions: 1,
@@ -31,6 +33,15 @@ export function topicsOf(model: GraphModel): readonly TopicSettings[] {
     })),
     ...model.nodes.map((node) => typeTopic(`nodes.${node.name}`, node)),
     ...model.edges.map((edge) => typeTopic(`edges.${edge.name}`, edge)),
+  ];
+}
+
+/** Rows that come through the gateway are looked at there. */
+function quarantiningStages({ jobs, sideInputs }: GraphModel): readonly string[] {
+  return [
+    "gateway",
+    ...jobs.map(({ event }) => `jobs.${event}`),
+    ...sideInputs.flatMap(({ name, source }) => (source === undefined ? [] : [`inputs.${name}`])),
   ];
 }
 

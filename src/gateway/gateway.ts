@@ -89,7 +89,7 @@ class LogGateway implements ControlledGateway {
   readonly #settings: GatewaySettings;
   readonly #targets: ReadonlyMap<string, Target>;
   readonly #producer: Producer;
-  /** Events that others write, by name. */
+  /** Events and side inputs that others write, by RDG's topic. */
   readonly #sources: ReadonlyMap<string, EventSource>;
   #unavailable: RdgError | undefined;
   #inputsUnavailable: RdgError | undefined;
@@ -111,7 +111,7 @@ class LogGateway implements ControlledGateway {
     this.#settings = settings;
     this.#targets = targets;
     this.#producer = producer;
-    this.#sources = new Map(model.events.flatMap(({ name, source }) => (source === undefined ? [] : [[name, source]])));
+    this.#sources = new Map([...sourcesOf("event", model.events), ...sourcesOf("input", model.sideInputs)]);
   }
 
   async produce(request: ProduceRequest): Promise<ProduceAnswer> {
@@ -277,23 +277,28 @@ class LogGateway implements ControlledGateway {
   }
 
   #unknownTarget({ kind, name }: ProduceRequest["target"]): RdgError {
-    const source = kind === "event" ? this.#sources.get(name) : undefined;
+    const what = kind === "event" ? "event" : "side input";
+    const source = this.#sources.get(topicOf(kind, name));
     if (source !== undefined) {
       return new RdgError(
         "invalid",
-        "event_has_source",
-        `The event "${name}" is read from the topic ${source.topic}.`,
-        {
-          hint: "Whoever owns that topic writes to it; RDG does not.",
-        },
+        `${kind}_has_source`,
+        `The ${what} "${name}" is read from the topic ${source.topic}.`,
+        { hint: "Whoever owns that topic writes to it; RDG does not." },
       );
     }
     const names = [...this.#targets.values()].filter((target) => target.kind === kind).map((target) => target.name);
-    const [what, code] = kind === "event" ? ["event", "unknown_event"] : ["side input", "unknown_input"];
-    return new RdgError("not_found", code, `The definition has no ${what} "${name.slice(0, 100)}".`, {
+    return new RdgError("not_found", `unknown_${kind}`, `The definition has no ${what} "${name.slice(0, 100)}".`, {
       hint: didYouMean(name, names),
     });
   }
+}
+
+function* sourcesOf(
+  kind: "event" | "input",
+  declared: readonly { readonly name: string; readonly source?: EventSource }[],
+): Iterable<readonly [string, EventSource]> {
+  for (const { name, source } of declared) if (source !== undefined) yield [topicOf(kind, name), source];
 }
 
 interface Stored {

@@ -98,6 +98,6 @@ export async function createTargets(
     targets.set(topic, new Target(kind, declared, { id, schema }, registry, limits, outputs));
   };
   for (const event of model.events) if (event.source === undefined) await create("event", event);
-  for (const input of model.sideInputs) await create("input", input);
+  for (const input of model.sideInputs) if (input.source === undefined) await create("input", input);
   return targets;
 }

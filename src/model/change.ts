@@ -114,6 +114,8 @@ function sourceChanges(
 function sideInputChanges(place: string, before: SideInputModel, after: SideInputModel, changes: Changes): void {
   fieldListChanges(`${place}.fields`, before.fields, after.fields, changes);
   changes.compare(place, "key", before.key, after.key, "breaking");
+  changes.compare(place, "partitions", before.partitions ?? 1, after.partitions ?? 1, "compatible");
+  sourceChanges(`${place}.from`, before.source, after.source, changes);
 }
 
 /** Stored records are read with the new fields, and producers still send the old ones. */

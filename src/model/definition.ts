@@ -26,7 +26,7 @@ export interface Retention {
   readonly sizeBytes?: number;
 }
 
-/** Where a team already has the records of an event: a topic that RDG reads and never writes to. */
+/** Where a team already has the records of an event, or the rows of a side input: a topic that RDG reads and never writes to. */
 export interface EventSource {
   /** Its name in the log's own technology, as it is. */
   readonly topic: string;
@@ -61,6 +61,10 @@ export interface SideInputModel {
   readonly fields: readonly FieldModel[];
   /** A required string field. */
   readonly key: string;
+  /** Of the topic of `source`; RDG's own have one. */
+  readonly partitions?: number;
+  /** Missing: rows come through the gateway, into a topic of RDG's own. */
+  readonly source?: EventSource;
 }
 
 /** Updates of a type as records of a topic, for readers beside RDG's own stores (update/type-records.ts). Said by settings, not by definitions. */

@@ -13,7 +13,8 @@ export interface RenderedSource {
 }
 
 export interface RenderOptions {
-  /** Of the event. */
+  readonly kind: "event" | "sideInput";
+  /** Of the event or side input. */
   readonly name: string;
   /** Paths into the record; missing: what suits first, if anything does. */
   readonly key?: string | undefined;
@@ -35,10 +36,11 @@ export function renderEvent(
 ): RenderedEvent {
   const lifted = new Lifted(fields);
   const key = lifted.choose(options.key, keyOf(fields), "key");
-  const time = lifted.choose(options.time, timeOf(fields), "time");
+  const isEvent = options.kind === "event";
+  const time = isEvent ? lifted.choose(options.time, timeOf(fields), "time") : undefined;
   const missing = [
     ...(key === undefined ? (["key"] as const) : []),
-    ...(time === undefined ? (["time"] as const) : []),
+    ...(isEvent && time === undefined ? (["time"] as const) : []),
   ];
   const all = missing.length > 0 ? fields : lifted.fields(key, time);
   const head = [
@@ -48,7 +50,7 @@ export function renderEvent(
   if (missing.length > 0) {
     const text = [
       ...head,
-      `// No field suits as ${missing.join(" and ")}: an event needs a required text as its key, and a required timestamp as its time.`,
+      `// No field suits as ${missing.join(" and ")}: ${needs[options.kind]}.`,
       'import { t } from "rdg";',
       "",
       `export const ${options.name}Fields = ${renderFields(all, 0)};`,
@@ -57,18 +59,23 @@ export function renderEvent(
   }
   const text = [
     ...head,
-    'import { event, t } from "rdg";',
+    `import { ${options.kind}, t } from "rdg";`,
     "",
-    `export const ${options.name} = event(${JSON.stringify(options.name)}, {`,
+    `export const ${options.name} = ${options.kind}(${JSON.stringify(options.name)}, {`,
     ...renderSource(source, lifted.paths(), 2),
     `  key: ${JSON.stringify(key)},`,
-    `  time: ${JSON.stringify(time)},`,
+    ...(time === undefined ? [] : [`  time: ${JSON.stringify(time)},`]),
     ...(options.partitions === undefined ? [] : [`  partitions: ${options.partitions},`]),
     `  fields: ${renderFields(all, 2)},`,
     "});",
   ];
   return { text: `${text.join("\n")}\n`, missing };
 }
+
+const needs = {
+  event: "an event needs a required text as its key, and a required timestamp as its time",
+  sideInput: "a side input needs a required text as its key",
+} as const;
 
 /** Texts, and what reads as text; the ones that are called like it first. */
 function keyOf(fields: readonly ImportedField[]): string | undefined {

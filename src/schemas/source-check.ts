@@ -2,14 +2,20 @@
 import { RdgError } from "../core/errors.ts";
 import { parseAvroSchema, type AvroNode } from "../model/avro/schema-tree.ts";
 import { compileSourceReader, type SourceFinding } from "../model/avro/source-record.ts";
-import type { EventModel, EventSource } from "../model/definition.ts";
+import type { EventModel, EventSource, GraphModel, SideInputModel } from "../model/definition.ts";
 import { sourceShape } from "../model/source-shape.ts";
 import type { FieldModel, ValueType } from "../model/value-type.ts";
 import { importSchema } from "./import-schema.ts";
 import type { SchemaRegistry } from "./port.ts";
 
-export interface SourceReport {
-  readonly event: string;
+/** One of the two says whose source it is. */
+interface SourceOwner {
+  readonly event?: string;
+  /** Of a side input. */
+  readonly input?: string;
+}
+
+export interface SourceReport extends SourceOwner {
   readonly topic: string;
   readonly values: EventSource["values"];
   readonly subject?: string;
@@ -27,16 +33,17 @@ export interface SourceReport {
 /** Versions that are looked at, the latest ones. */
 const versionsMax = 50;
 
-/** Events that have a source. @throws RdgError unavailable, unauthorized */
+/** Events and side inputs that have a source. @throws RdgError unavailable, unauthorized */
 export async function checkSources(
-  events: readonly EventModel[],
+  { events, sideInputs }: Pick<GraphModel, "events" | "sideInputs">,
   registry: SchemaRegistry | undefined,
 ): Promise<readonly SourceReport[]> {
   const reports: SourceReport[] = [];
-  for (const event of events) {
-    const { source } = event;
-    if (source !== undefined) reports.push(await checkSource(event, source, registry));
-  }
+  const check = async (owner: SourceOwner, { fields, source }: EventModel | SideInputModel): Promise<void> => {
+    if (source !== undefined) reports.push({ ...owner, ...(await checkSource(fields, source, registry)) });
+  };
+  for (const event of events) await check({ event: event.name }, event);
+  for (const input of sideInputs) await check({ input: input.name }, input);
   return reports;
 }
 
@@ -47,12 +54,12 @@ export const hasDrifted = ({ drift, findings, problem }: SourceReport): boolean 
   findings.some(({ unreadable }) => unreadable !== "none");
 
 async function checkSource(
-  { name, fields }: EventModel,
+  fields: readonly FieldModel[],
   source: EventSource,
   registry: SchemaRegistry | undefined,
-): Promise<SourceReport> {
+): Promise<Omit<SourceReport, keyof SourceOwner>> {
   const { topic, values, subject, version } = source;
-  const about = { event: name, topic, values, ...(subject && { subject }), ...(version && { version }) };
+  const about = { topic, values, ...(subject && { subject }), ...(version && { version }) };
   if (subject === undefined || registry === undefined) return { ...about, findings: [] };
   try {
     const versions = (await registry.versions(subject)).slice(-versionsMax).reverse();

@@ -1,6 +1,6 @@
 """A team's own producer and consumer, with Confluent's client: they know nothing of RDG.
 
-write BOOTSTRAP REGISTRY TOPIC: makes TOPIC and TOPIC.json, writes orders to both
+write BOOTSTRAP REGISTRY TOPIC: makes TOPIC, TOPIC.json and the compacted TOPIC.buyers, writes orders, clicks and buyers to them
 evolve BOOTSTRAP REGISTRY TOPIC: registers the next version of the schema and writes with it
 read BOOTSTRAP REGISTRY TOPIC COUNT: prints what is in a topic, a JSON object per line
 """
@@ -46,6 +46,14 @@ evolved["fields"][1] = {**fields[1], "name": "customer", "aliases": ["buyer"]}
 evolved["fields"][4]["type"]["symbols"].append("LOST")
 evolved["fields"].append({"name": "channel", "type": "string", "default": "web"})
 
+buyer_schema = {"type": "record", "name": "com.shop.BuyerState", "fields": [
+    {"name": "email", "type": "string"},
+    {"name": "level", "type": {"type": "enum", "name": "Level", "symbols": ["SILVER", "GOLD"]}},
+    {"name": "seen", "type": ["null", "long"], "default": None},
+]}
+evolved_buyer = json.loads(json.dumps(buyer_schema))
+evolved_buyer["fields"].append({"name": "country", "type": "string", "default": "de"})
+
 
 def order(number):
     return {
@@ -66,6 +74,26 @@ def send(producer, to, key, value, partition):
     producer.produce(to, key=key, value=value, partition=partition, timestamp=timestamp)
 
 
+class Rows:
+    """What is known of buyers, in a compacted topic."""
+
+    def __init__(self, of):
+        self.topic = f"{topic}.buyers"
+        self.key_of = AvroSerializer(registry, json.dumps("string"))
+        self.value_of = AvroSerializer(registry, json.dumps(of))
+        self.producer = Producer({"bootstrap.servers": bootstrap})
+
+    def put(self, partition, key, row):
+        self.put_bytes(partition, key, self.value_of(row, SerializationContext(self.topic, MessageField.VALUE)))
+
+    def put_bytes(self, partition, key, value):
+        encoded = self.key_of(key, SerializationContext(self.topic, MessageField.KEY))
+        send(self.producer, self.topic, encoded, value, partition)
+
+    def flush(self):
+        assert self.producer.flush(30) == 0
+
+
 if what == "read":
     decode = AvroDeserializer(registry)
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": topic, "auto.offset.reset": "earliest"})
@@ -80,9 +108,21 @@ if what == "read":
     consumer.close()
 elif what == "write":
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    for name in (topic, f"{topic}.json"):
+    for name in (topic, f"{topic}.json", f"{topic}.buyers"):
         lenient = {"message.timestamp.after.max.ms": str(2**63 - 1)}
+        if name.endswith(".buyers"):
+            lenient["cleanup.policy"] = "compact"
         admin.create_topics([NewTopic(name, num_partitions=2, replication_factor=1, config=lenient)])[name].result(30)
+    # Buyers by a key of their own, which is framed Avro too: one has moved to another address, one has become better, one is gone, two are damaged.
+    rows = Rows(buyer_schema)
+    for number, key, email, level in (
+        (0, "B-0", "old 0", "GOLD"), (0, "B-0", "buyer 0", "SILVER"), (1, "B-1", "buyer 1", "SILVER"),
+        (1, "B-1", "buyer 1", "GOLD"), (0, "B-2", "buyer 2", "SILVER"), (1, "B-3", "", "SILVER"),
+    ):
+        rows.put(number, key, {"email": email, "level": level, "seen": number})
+    rows.put_bytes(0, "B-2", None)
+    rows.put_bytes(0, "B-4", b"hello")
+    rows.flush()
     # Avro's union of a text and a record: fastavro tells them apart by their values.
     encode = AvroSerializer(registry, json.dumps(schema))
     producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 20, "compression.type": "zstd"})
@@ -107,6 +147,13 @@ elif what == "write":
         ends(30)
     assert producer.flush(30) == 0
 elif what == "evolve":
+    rows = Rows(evolved_buyer)
+    rows.put(0, "B-2", {"email": "buyer 2", "level": "GOLD", "seen": None, "country": "at"})
+    rows.flush()
+    clicks = Producer({"bootstrap.servers": bootstrap})
+    text = {"id": "c11", "meta": {"user-name": "buyer 2", "at": "2026-11-21T13:30:00Z"}}
+    send(clicks, f"{topic}.json", None, json.dumps(text).encode(), 0)
+    assert clicks.flush(30) == 0
     encode = AvroSerializer(registry, json.dumps(evolved))
     producer = Producer({"bootstrap.servers": bootstrap})
     for number in range(51, 57):

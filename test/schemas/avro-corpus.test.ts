@@ -91,7 +91,7 @@ test.each(foreignReadable)(
 
 test.each(imported)("the definition by $name is one, with the same fields", ({ fields }) => {
   const source = { origin: "test", record: "R", topic: "r" };
-  const { text, missing } = renderEvent(fields, source, { name: "it" });
+  const { text, missing } = renderEvent(fields, source, { kind: "event", name: "it" });
   const body = text.replace(/^import .*$/m, "").replace(/^export const \w+ = /m, "result = ");
   const scope: { result?: unknown } & Record<string, unknown> = { event, t };
   runInNewContext(body, scope);

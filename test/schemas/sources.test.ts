@@ -1,14 +1,14 @@
-// Events that are read from topics of others: what a definition may say, how records become events, what a plan says of the live schemas.
+// Events and side inputs that are read from topics of others: what a definition may say, how records become events, what a plan says of the live schemas.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import avro from "avsc";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { conversionsFrom } from "../../src/compose/source-conversions.ts";
+import { conversionsFrom, rowConversionsFrom } from "../../src/compose/source-conversions.ts";
 import { withoutSources } from "../../src/compose/sources.ts";
 import { topicsOf } from "../../src/compose/topics.ts";
 import { systemClock, systemTimers } from "../../src/core/clock.ts";
-import { count, defineGraph, event, job, node, t } from "../../src/index.ts";
+import { count, defineGraph, event, job, node, sideInput, t } from "../../src/index.ts";
 import { openEmbeddedLog } from "../../src/log/embedded/log.ts";
 import { compileRecordDecoder } from "../../src/model/avro/record-decoder.ts";
 import { modelSchemas } from "../../src/model/avro/schemas.ts";
@@ -144,13 +144,13 @@ test("JSON values: fields by name and path, what is not declared is left out", a
 
 test("a plan says what has changed, and what can no longer be read", async () => {
   await register(first);
-  const clean = await checkSources([order(1).model], registry);
+  const clean = await checkSources({ events: [order(1).model], sideInputs: [] }, registry);
   expect(clean).toMatchObject([
     { event: "order", topic: "shop.orders", subject: "shop.orders-value", version: 1, latest: 1 },
   ]);
   expect(clean.some(hasDrifted)).toBe(false);
   await register(second);
-  const [report] = await checkSources([order(1).model], registry);
+  const [report] = await checkSources({ events: [order(1).model], sideInputs: [] }, registry);
   expect(report!.drift).toEqual({
     version: 2,
     changes: [
@@ -168,12 +168,12 @@ test("a plan says what has changed, and what can no longer be read", async () =>
     unreadable: "every",
   });
   expect(hasDrifted(report!)).toBe(true);
-  const [updated] = await checkSources([newest.model], registry);
+  const [updated] = await checkSources({ events: [newest.model], sideInputs: [] }, registry);
   expect(hasDrifted(updated!)).toBe(false);
 });
 
 test("a plan says what could not be looked at, and says nothing of JSON values", async () => {
-  const [missing] = await checkSources([order().model], registry);
+  const [missing] = await checkSources({ events: [order().model], sideInputs: [] }, registry);
   expect(missing).toMatchObject({ problem: { code: "subject_not_found" } });
   expect(hasDrifted(missing!)).toBe(true);
   const json = event("j", {
@@ -182,7 +182,7 @@ test("a plan says what could not be looked at, and says nothing of JSON values",
     time: "at",
     fields: { k: t.string(), at: t.timestamp() },
   });
-  expect(await checkSources([json.model], registry)).toEqual([
+  expect(await checkSources({ events: [json.model], sideInputs: [] }, registry)).toEqual([
     { event: "j", topic: "j", values: "json", findings: [] },
   ]);
 });
@@ -207,8 +207,40 @@ test.each<readonly [string, object]>([
   );
 });
 
+const state = sideInput("state", {
+  from: { topic: "shop.orders", version: 1, paths: { host: "meta.host" } },
+  key: "id",
+  partitions: 3,
+  fields: { id: t.string(), host: t.string() },
+});
+
+test("rows of a side input have the key that they are looked up by", async () => {
+  const schemaId = await register(first);
+  const bytes = written(first, { id: 7, meta: { at: 1, host: "h" }, state: "NEW", extra: null });
+  const { key, row } = (await rowConversionsFrom(registry, state.model, state.model.source!)(schemaId))(bytes);
+  expect(Buffer.from(key).toString()).toBe("7");
+  expect(compileRecordDecoder(state.model.fields)(row)).toEqual({ id: "7", host: "h" });
+  expect(await checkSources({ events: [], sideInputs: [state.model] }, registry)).toMatchObject([
+    { input: "state", topic: "shop.orders", version: 1, latest: 1, findings: [] },
+  ]);
+});
+
+test("partitions are said of a team's topic only", () => {
+  const fields = { id: t.string() };
+  expect(() => sideInput("s", { key: "id", partitions: 2, fields })).toThrow(
+    expect.objectContaining({ code: "bad_partitions" }) as Error,
+  );
+  expect(sideInput("s", { key: "id", partitions: 1, fields }).model).not.toHaveProperty("partitions");
+});
+
 const thing = node("thing", { seen: t.counter() });
-const graph = defineGraph("g", { jobs: [job(order(1)).emit((e) => [thing.upsert(e.id, { seen: count(1) })])] });
+const graph = defineGraph("g", {
+  jobs: [
+    job(order(1))
+      .enrich({ now: state.by((e) => e.id) })
+      .emit((e) => [thing.upsert(e.id, { seen: count(1) })]),
+  ],
+});
 
 test("topics and schemas of others are not RDG's to make; where it keeps its log itself the event is one of its own", async () => {
   expect(topicsOf(graph.model)[0]).toEqual({
@@ -219,10 +251,14 @@ test("topics and schemas of others are not RDG's to make; where it keeps its log
     foreign: "shop.orders",
   });
   const subjects = (model: typeof graph.model): readonly string[] => modelSchemas(model).map(({ subject }) => subject);
-  expect(subjects(graph.model)).not.toContain("events.order-value");
+  expect(topicsOf(graph.model)[1]).toMatchObject({ name: "inputs.state", form: "compacted", partitions: 3 });
+  expect(topicsOf(graph.model).map(({ name }) => name)).toContain("quarantine.inputs.state");
+  expect(subjects(graph.model)).toEqual(["nodes.thing-value"]);
   const own = withoutSources(graph).model;
-  expect(subjects(own)).toContain("events.order-value");
-  expect(topicsOf(own)[0]).not.toHaveProperty("foreign");
+  expect(subjects(own)).toEqual(["events.order-value", "inputs.state-value", "nodes.thing-value"]);
+  expect(topicsOf(own).map(({ name }) => name)).not.toContain("quarantine.inputs.state");
+  expect(topicsOf(own)[1]).toMatchObject({ name: "inputs.state", partitions: 1 });
+  for (const topic of topicsOf(own)) expect(topic).not.toHaveProperty("foreign");
   const log = await openEmbeddedLog({ folder: join(folder, "log"), clock: systemClock, timers: systemTimers });
   try {
     await expect(log.ensureTopics(topicsOf(graph.model))).rejects.toMatchObject({ code: "no_foreign_topics" });
@@ -242,4 +278,11 @@ test("another topic breaks what was read; another version does not", () => {
   expect(classes({ topic: "other" })).toEqual([["event order.from.topic", "breaking"]]);
   expect(classes({ version: 2 })).toEqual([["event order.from.version", "compatible"]]);
   expect(classes({ paths: {} })).toEqual([["event order.from.paths", "needs_backfill"]]);
+  const rows = (from: object): typeof graph.model => ({
+    ...graph.model,
+    sideInputs: [{ ...graph.model.sideInputs[0]!, source: { ...graph.model.sideInputs[0]!.source!, ...from } }],
+  });
+  expect(classifyChange(graph.model, rows({ topic: "other" }))).toMatchObject([
+    { place: "sideInput state.from.topic", class: "breaking" },
+  ]);
 });

@@ -88,7 +88,7 @@ export async function openParts(options: ProcessOptions, opened: AsyncDisposable
   }
   let jobs: JobsRole | undefined;
   if (roles.has("jobs")) {
-    jobs = await openJobsRole({ ...options, graph, log, registry });
+    jobs = await openJobsRole({ ...options, graph, log, registry, instance: folder.name });
     opened.defer(() => jobs!.close());
   }
   let gateway: ControlledGateway | undefined;

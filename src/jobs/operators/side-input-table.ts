@@ -10,7 +10,10 @@ interface Version {
 }
 
 export interface SideInputTable extends SideLookup {
-  /** Takes the row `bytes[start, end)` as the key's version from `recordMs` on. Record times never go back. False, and nothing changes, when the row is malformed. */
+  /**
+   * Takes the row `bytes[start, end)` as the key's version from `recordMs` on; a time before that of the key's version until now counts as the same, since
+   * what comes later replaces it in the topic. False, and nothing changes, when the row is malformed.
+   */
   put(
     key: Uint8Array,
     keyStart: number,
@@ -35,10 +38,10 @@ export function createSideInputTable(reader: RowReader, oldestNeededMs: () => nu
   let rowCount = 0;
   let rowBytes = 0;
 
-  const add = (key: Uint8Array, keyStart: number, keyEnd: number, version: Version): void => {
+  const add = (key: Uint8Array, keyStart: number, keyEnd: number, recordMs: number, row: SideRow | undefined): void => {
     const index = keys.intern(key, keyStart, keyEnd);
     const before = latest[index];
-    version.earlier = before;
+    const version: Version = { recordMs: Math.max(recordMs, before?.recordMs ?? -Infinity), row, earlier: before };
     latest[index] = version;
     rowCount += (version.row === undefined ? 0 : 1) - (before?.row === undefined ? 0 : 1);
     rowBytes += sizeOf(version) - dropReplaced(version, oldestNeededMs());
@@ -56,11 +59,11 @@ export function createSideInputTable(reader: RowReader, oldestNeededMs: () => nu
       const offsets = new Int32Array(reader.offsetCount);
       const own = bytes.slice(start, end);
       if (!reader.read(own, 0, own.length, offsets)) return false;
-      add(key, keyStart, keyEnd, { recordMs, row: { bytes: own, offsets }, earlier: undefined });
+      add(key, keyStart, keyEnd, recordMs, { bytes: own, offsets });
       return true;
     },
     remove(key, keyStart, keyEnd, recordMs) {
-      add(key, keyStart, keyEnd, { recordMs, row: undefined, earlier: undefined });
+      add(key, keyStart, keyEnd, recordMs, undefined);
     },
     get rowCount() {
       return rowCount;

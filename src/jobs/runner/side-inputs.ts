@@ -1,12 +1,15 @@
 // Keeps the tables of all side inputs up to date from their compacted topics, and tells jobs when a table has reached an event's time of receipt.
 import type { Timers } from "../../core/clock.ts";
 import { RdgError } from "../../core/errors.ts";
+import { formatSize } from "../../core/units.ts";
 import type { LogReader, RecordFrame } from "../../log/port.ts";
-import type { GraphModel, SideInputModel } from "../../model/definition.ts";
+import type { EventSource, GraphModel, SideInputModel } from "../../model/definition.ts";
 import type { Position } from "../../model/position.ts";
+import type { QuarantineRecord } from "../../model/quarantine.ts";
 import { createSideInputTable, type SideInputTable } from "../operators/side-input-table.ts";
 import { compileRowReader } from "../plan/compiler.ts";
 import { framingBytes, schemaIdAt, type FindConversion } from "./framing.ts";
+import { type FindRowConversion, SourceRows } from "./source-rows.ts";
 
 export interface SideInputs {
   table(name: string): SideInputTable;
@@ -31,15 +34,24 @@ export interface SideInputsOptions {
   /** By side input: the id of its own schema. */
   readonly schemaIds: ReadonlyMap<string, number>;
   readonly conversions: (input: SideInputModel) => FindConversion;
+  /** Of rows in topics that teams have. */
+  readonly sourceConversions: (input: SideInputModel, source: EventSource) => FindRowConversion;
+  readonly quarantine: (input: string, records: readonly QuarantineRecord[]) => Promise<void>;
+  /** Above it no more is read from teams' topics; rows that come through the gateway are refused there. */
+  readonly sizeBytesMax: number;
   /** The time of receipt before which no job will ask any more. */
   readonly oldestNeededMs: () => number;
 }
 
 /** Until a topic is read on that could not be read. */
 const retryMs = 500;
+/** How often it is looked whether retention has removed what is waited for. */
+const looksMs = 2_000;
 
 export function openSideInputs(options: SideInputsOptions): SideInputs {
-  const followers = new Map(options.model.sideInputs.map((input) => [input.name, new Follower(input, options)]));
+  const followers = new Map<string, Follower>();
+  const sizeBytes = (): number => [...followers.values()].reduce((sum, each) => sum + each.status().sizeBytes, 0);
+  for (const input of options.model.sideInputs) followers.set(input.name, new Follower(input, options, sizeBytes));
   return {
     table: (name) => followers.get(name)!.table,
     readThrough(names, receivedMs) {
@@ -60,9 +72,10 @@ class Follower {
   readMs = -Infinity;
   readonly #input: SideInputModel;
   readonly #options: SideInputsOptions;
+  /** Of all side inputs. */
+  readonly #sizeBytes: () => number;
   readonly #topic: string;
-  readonly #schemaId: number;
-  readonly #convert: FindConversion;
+  readonly #rows: Rows;
   readonly #stop = new AbortController();
   readonly #reading: Promise<void>;
   /** Next offset to read, by partition. */
@@ -71,13 +84,13 @@ class Follower {
   #failure: Error | undefined;
   #waiters: (() => void)[] = [];
 
-  constructor(input: SideInputModel, options: SideInputsOptions) {
+  constructor(input: SideInputModel, options: SideInputsOptions, sizeBytes: () => number) {
     this.#input = input;
     this.#options = options;
+    this.#sizeBytes = sizeBytes;
     this.#topic = `inputs.${input.name}`;
-    this.#schemaId = options.schemaIds.get(input.name)!;
-    this.#convert = options.conversions(input);
     this.table = createSideInputTable(compileRowReader(input.fields), options.oldestNeededMs);
+    this.#rows = rowsOf(input, this.table, options);
     this.#reading = this.#follow().catch((error: unknown) => {
       if (!this.#stop.signal.aborted) this.#failure = error instanceof Error ? error : new Error(String(error));
       this.#wakeWaiters();
@@ -88,7 +101,9 @@ class Follower {
     const settled = await this.#options.log.settled(this.#topic);
     while (!settled.next.every((next, partition) => (this.#next[partition] ?? 0) >= next)) {
       if (this.#failure !== undefined) throw this.#failure;
-      await new Promise<void>((resolve) => this.#waiters.push(resolve));
+      const woken = new Promise<void>((resolve) => this.#waiters.push(resolve));
+      if (this.#input.source === undefined) await woken;
+      else await this.#wokenOrRemoved(woken);
     }
     this.readMs = Math.max(this.readMs, settled.timestampMs);
     // Appends that were in flight when the log was asked are older than receivedMs but not readable yet.
@@ -97,7 +112,8 @@ class Follower {
 
   status(): SideInputStatus {
     const { rowCount, sizeBytes } = this.table;
-    return { name: this.#input.name, rows: rowCount, sizeBytes, malformed: this.#malformed };
+    const keysBytes = this.#rows.sizeBytes ?? 0;
+    return { name: this.#input.name, rows: rowCount, sizeBytes: sizeBytes + keysBytes, malformed: this.#malformed };
   }
 
   async close(): Promise<void> {
@@ -111,44 +127,46 @@ class Follower {
       try {
         await this.#read();
       } catch (error) {
-        if (!(error instanceof RdgError) || error.kind !== "unavailable") throw error;
+        if (!(error instanceof RdgError) || (error.kind !== "unavailable" && error.kind !== "overloaded")) throw error;
         await this.#options.timers.sleep(retryMs, this.#stop.signal);
       }
     }
   }
 
   async #read(): Promise<void> {
-    const from = this.#next.map((offset, partition): Position => ({ topic: this.#topic, partition, offset }));
+    const known = [...this.#next.entries()].filter(([, offset]) => offset !== undefined);
+    const from = known.map(([partition, offset]): Position => ({ topic: this.#topic, partition, offset }));
     const signal = this.#stop.signal;
     for await (const frame of this.#options.log.read({ topics: [this.#topic], from, signal })) {
-      for (let i = 0; i < frame.count; i++) await this.#take(frame, i);
+      this.#malformed += await this.#rows.take(frame);
       this.#next[frame.partition] = frame.firstOffset + (frame.offsets?.[frame.count - 1] ?? frame.count - 1) + 1;
+      this.#checkRoom();
       this.#wakeWaiters();
     }
   }
 
-  async #take(frame: RecordFrame, i: number): Promise<void> {
-    const keys = frame.keys!;
-    const [keyStart, keyEnd] = [keys.starts[i]!, keys.starts[i + 1]!];
-    if (frame.nulls?.[i] === 1) return this.table.remove(keys.bytes, keyStart, keyEnd, frame.timestampMs);
-    const { bytes, starts } = frame.values;
-    const [start, end] = [starts[i]!, starts[i + 1]!];
-    const schemaId = schemaIdAt(bytes, start, end);
-    let taken = false;
-    if (schemaId === this.#schemaId) {
-      taken = this.table.put(keys.bytes, keyStart, keyEnd, frame.timestampMs, bytes, start + framingBytes, end);
-    } else if (schemaId >= 0) {
-      const row = await this.#converted(schemaId, bytes.subarray(start + framingBytes, end));
-      taken = row !== undefined && this.table.put(keys.bytes, keyStart, keyEnd, frame.timestampMs, row, 0, row.length);
-    }
-    if (!taken) this.#malformed++;
+  /** Nobody else can refuse a team's rows. Jobs that look them up tell it as what they wait for. */
+  #checkRoom(): void {
+    const [sizeBytes, max] = [this.#sizeBytes(), this.#options.sizeBytesMax];
+    if (this.#input.source === undefined || sizeBytes <= max) return;
+    throw new RdgError("conflict", "inputs_full", `The rows of side inputs take ${formatSize(sizeBytes)} of memory.`, {
+      place: this.#input.name,
+      hint: "Raise the setting inputs.memory and start again.",
+    });
   }
 
-  async #converted(schemaId: number, row: Uint8Array): Promise<Uint8Array | undefined> {
-    try {
-      return (await this.#convert(schemaId))(row);
-    } catch {
-      return undefined;
+  /** Of a team's topic retention may have removed everything that was to be read. */
+  async #wokenOrRemoved(woken: Promise<void>): Promise<void> {
+    const { log, timers } = this.#options;
+    const looking = new AbortController();
+    const look = timers.sleep(looksMs, looking.signal).then(
+      () => log.bounds(this.#topic),
+      () => [],
+    );
+    const bounds = await Promise.race([woken, look]);
+    looking.abort();
+    for (const { partition, first } of bounds ?? []) {
+      this.#next[partition] = Math.max(this.#next[partition] ?? 0, first);
     }
   }
 
@@ -156,5 +174,68 @@ class Follower {
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const wake of waiters) wake();
+  }
+}
+
+/** How records of a side input's topic become rows of its table. */
+interface Rows {
+  /** Of what is kept beside the table. */
+  readonly sizeBytes?: number;
+  /** Answers how many records could not be read. What fails may be taken again. */
+  take(frame: RecordFrame): Promise<number>;
+}
+
+function rowsOf(input: SideInputModel, table: SideInputTable, options: SideInputsOptions): Rows {
+  const { name, source } = input;
+  if (source === undefined) return new OwnRows(options.schemaIds.get(name)!, options.conversions(input), table);
+  const quarantine = (records: readonly QuarantineRecord[]): Promise<void> => options.quarantine(name, records);
+  return new SourceRows({
+    input: name,
+    source,
+    table,
+    conversion: options.sourceConversions(input, source),
+    quarantine,
+  });
+}
+
+/** Rows that came through the gateway: looked at there, under their own keys. */
+class OwnRows implements Rows {
+  readonly #schemaId: number;
+  readonly #convert: FindConversion;
+  readonly #table: SideInputTable;
+
+  constructor(schemaId: number, convert: FindConversion, table: SideInputTable) {
+    this.#schemaId = schemaId;
+    this.#convert = convert;
+    this.#table = table;
+  }
+
+  async take(frame: RecordFrame): Promise<number> {
+    let malformed = 0;
+    for (let i = 0; i < frame.count; i++) if (!(await this.#takeOne(frame, i))) malformed++;
+    return malformed;
+  }
+
+  async #takeOne(frame: RecordFrame, i: number): Promise<boolean> {
+    const { bytes: key, starts: keyStarts } = frame.keys!;
+    const [keyStart, keyEnd, { timestampMs }] = [keyStarts[i]!, keyStarts[i + 1]!, frame];
+    if (frame.nulls?.[i] === 1) {
+      this.#table.remove(key, keyStart, keyEnd, timestampMs);
+      return true;
+    }
+    const { bytes, starts } = frame.values;
+    const [start, end] = [starts[i]!, starts[i + 1]!];
+    const schemaId = schemaIdAt(bytes, start, end);
+    if (schemaId === this.#schemaId)
+      return this.#table.put(key, keyStart, keyEnd, timestampMs, bytes, start + framingBytes, end);
+    if (schemaId < 0) return false;
+    const convert = await this.#convert(schemaId);
+    try {
+      const row = convert(bytes.subarray(start + framingBytes, end));
+      return this.#table.put(key, keyStart, keyEnd, timestampMs, row, 0, row.length);
+    } catch (error) {
+      if (error instanceof RdgError) return false;
+      throw error;
+    }
   }
 }

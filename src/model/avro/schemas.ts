@@ -31,7 +31,9 @@ export function modelSchemas(model: GraphModel): readonly ModelSchema[] {
     ...model.events
       .filter(({ source }) => source === undefined)
       .map((event) => modelSchema(`events.${event.name}`, eventSchema(event))),
-    ...model.sideInputs.map((input) => modelSchema(`inputs.${input.name}`, sideInputSchema(input))),
+    ...model.sideInputs
+      .filter(({ source }) => source === undefined)
+      .map((input) => modelSchema(`inputs.${input.name}`, sideInputSchema(input))),
     ...model.nodes.map((node) => modelSchema(`nodes.${node.name}`, nodeUpdateSchema(node))),
     ...model.edges.map((edge) => modelSchema(`edges.${edge.name}`, edgeUpdateSchema(edge))),
   ];

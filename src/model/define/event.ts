@@ -131,17 +131,23 @@ export function lookupData(value: unknown): LookupData | undefined {
   return typeof value === "object" && value !== null ? (value as { [lookupKey]?: LookupData })[lookupKey] : undefined;
 }
 
+export interface SideInputOptions<F extends EventFields> {
+  readonly fields: F;
+  /** A required string field: what rows are looked up by. */
+  readonly key: NoInfer<KeysOfKind<F, "string">>;
+  /** The topic that a team already has these rows in, best a compacted one. Where RDG keeps its log itself they come as all others do. */
+  readonly from?: SourceOptions<NoInfer<F>>;
+  /** Of that topic; default 1. */
+  readonly partitions?: number;
+}
+
 /** A keyed table that jobs look up. */
 export function sideInput<const N extends string, F extends EventFields>(
   name: N,
-  options: { readonly fields: F; readonly key: NoInfer<KeysOfKind<F, "string">> },
+  options: SideInputOptions<F>,
 ): SideInputDef<N, F> {
   checkName(name, "a side input", declarationNameMax, "sideInput");
-  const model = within(`sideInput ${name}`, (): SideInputModel => {
-    checkOptions(options, ["fields", "key"]);
-    const fields = fieldModels(options.fields);
-    return { name, fields, key: fieldNamed(fields, options.key, "key", "string") };
-  });
+  const model = within(`sideInput ${name}`, () => sideInputModel(name, options));
   const declaration: SideInputDef<N, F> = declare({
     kind: "sideInput",
     name,
@@ -152,4 +158,21 @@ export function sideInput<const N extends string, F extends EventFields>(
       Object.freeze({ [lookupKey]: { input: declaration, key } }) as unknown as Lookup<F, E, S>,
   });
   return declaration;
+}
+
+function sideInputModel<F extends EventFields>(name: string, options: SideInputOptions<F>): SideInputModel {
+  checkOptions(options, ["fields", "key", "from", "partitions"]);
+  const fields = fieldModels(options.fields);
+  const key = fieldNamed(fields, options.key, "key", "string");
+  const { from, partitions = 1 } = options;
+  checkInteger(partitions, 1, partitionsMax, "partitions");
+  if (from !== undefined) return { name, fields, key, partitions, source: sourceModel(from, fields) };
+  if (partitions === 1) return { name, fields, key };
+  const hint = "Leave partitions out, or say whose topic the rows are read from.";
+  throw definitionError(
+    "bad_partitions",
+    "A side input in a topic of RDG's own has one partition.",
+    hint,
+    "partitions",
+  );
 }
