@@ -31,12 +31,24 @@ export interface KafkaSecurity {
   readonly allowed: readonly string[];
 }
 
+/** Properties of the broker instead of those that are given here. */
+export type KafkaSettings = Readonly<Record<string, string | number>>;
+
+/** As brokers have them that nobody has told anything: no group may give a silent member up sooner. */
+export const usualSessions: KafkaSettings = {
+  "group.consumer.min.session.timeout.ms": 45_000,
+  "group.consumer.session.timeout.ms": 45_000,
+  "group.consumer.min.heartbeat.interval.ms": 5_000,
+  "group.consumer.heartbeat.interval.ms": 5_000,
+};
+
 /** Its settings are written and its storage is formatted; what is in the folder already stays. */
 export async function kafkaProgram(
   folder: string,
   ports: KafkaPorts,
   tell: Tell,
   security?: KafkaSecurity,
+  settings: KafkaSettings = {},
 ): Promise<Program> {
   const java = await findJava();
   const classPath = (await jarsOf("kafka", tell)).join(delimiter);
@@ -44,7 +56,7 @@ export async function kafkaProgram(
   const properties = join(folder, "kafka.properties");
   const logging = join(folder, "log4j2.xml");
   await mkdir(data, { recursive: true });
-  await writeFile(properties, propertiesOf(data, ports, security));
+  await writeFile(properties, propertiesOf(data, ports, security, settings));
   await writeFile(logging, log4j);
   const args = [`-Dlog4j2.configurationFile=${logging}`, "-Djava.awt.headless=true", "-cp", classPath];
   if (!(await isFormatted(data))) {
@@ -77,7 +89,12 @@ const clusterId = (): string => `r${randomBytes(16).toString("base64url").slice(
 
 const scram = ["SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
 
-function propertiesOf(data: string, ports: KafkaPorts, security: KafkaSecurity | undefined): string {
+function propertiesOf(
+  data: string,
+  ports: KafkaPorts,
+  security: KafkaSecurity | undefined,
+  settings: KafkaSettings,
+): string {
   const { host = loopback, kafka, controller } = ports;
   const secure = security && [`LOGIN://${host}:${security.login}`, `CERT://${host}:${security.certificate}`];
   const listeners = [`PLAINTEXT://${host}:${kafka}`, `CONTROLLER://${host}:${controller}`, ...(secure ?? [])];
@@ -117,7 +134,11 @@ num.io.threads=4
 num.replica.fetchers=1
 log.cleaner.threads=1
 log.cleaner.dedupe.buffer.size=33554432
-${security === undefined ? "" : securityOf(security)}`;
+${security === undefined ? "" : securityOf(security)}
+${Object.entries(settings)
+  .map(([name, value]) => `${name}=${value}`)
+  .join("\n")}
+`;
 }
 
 function securityOf({ cert, key, clientCa, users, allowed }: KafkaSecurity): string {

@@ -1,5 +1,5 @@
 // A worker of a job as a process: passes every record of its partitions on as a quarantined one, so that whoever reads those sees each event as often as it was
-// processed. Prints the partitions that are its turn. SIGTERM makes it leave. Arguments: bootstrap, prefix, instance.
+// processed. Prints the partitions that are its turn. SIGTERM makes it leave. Arguments: bootstrap, prefix, instance, and how long it may be silent in ms.
 import { systemClock, systemTimers } from "../../src/core/clock.ts";
 import { RdgError } from "../../src/core/errors.ts";
 import { batchOf, textsOf } from "../../src/log/conformance-batches.ts";
@@ -7,7 +7,8 @@ import { openKafkaLog } from "../../src/log/kafka/log.ts";
 import type { JobAssignment } from "../../src/log/port.ts";
 import { encodeUpdateBatch } from "../../src/model/update/codec.ts";
 
-const [bootstrap, prefix, instance] = process.argv.slice(2) as [string, string, string];
+const [bootstrap, prefix, instance, silentMs = "1500"] = process.argv.slice(2) as [string, string, string, string?];
+const sessionTimeoutMs = Number(silentMs);
 const topic = "events.hit";
 const windowEvents = 100;
 const leaving = new AbortController();
@@ -17,7 +18,7 @@ const log = await openKafkaLog({
   connection: { bootstrap: [bootstrap] },
   clock: systemClock,
   timers: systemTimers,
-  settings: { prefix, instance, sessionTimeoutMs: 1_500, rebalanceTimeoutMs: 2_000, transactionTimeoutMs: 5_000 },
+  settings: { prefix, instance, sessionTimeoutMs, rebalanceTimeoutMs: 2_000, transactionTimeoutMs: 5_000 },
 });
 
 const worker = await log.joinJob("hit", topic);

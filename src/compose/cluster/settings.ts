@@ -49,7 +49,7 @@ const ownSettings = {
   },
   "kafka.session": {
     kind: "duration",
-    default: 0,
+    default: 5_000,
     description:
       "How long nothing is heard of a process with jobs before others have its partitions; 0 is what the brokers say.",
   },

@@ -3,7 +3,9 @@
 //   rdg.topics   compacted: settings of each topic by name
 //   rdg.journal  the jobs' transactions, one record each, in one partition: all readers see them in one order
 //   rdg.jobs     compacted: where each job goes on, and its counters
-//   rdg.clock    nothing but the times that brokers give (clock.ts)
+//   rdg.clock    nothing but the times that brokers give (broker-time.ts)
+//   rdg.beats    who lives, where workers watch each other (beats.ts); made when it is needed
+import { crc32 } from "node:zlib";
 import {
   ConfigResourceTypes,
   createTopicsV7,
@@ -23,12 +25,17 @@ export const journalTopic = "rdg.journal";
 export const jobsTopic = "rdg.jobs";
 export const clockTopic = "rdg.clock";
 const topicsTopic = "rdg.topics";
+const beatsTopic = "rdg.beats";
 export const clockPartitions = 8;
+const beatsPartitions = 8;
 
 type Configs = Readonly<Record<string, string>>;
 
 const forEver = "-1";
 const never = "9223372036854775807";
+/** Of topics of which the last minutes count, or of each key the last record. */
+const small: Configs = { "segment.bytes": "16777216", "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.1" };
+const minutes: Configs = { "cleanup.policy": "delete", "retention.ms": "600000", ...small };
 
 export class Directory {
   readonly #cluster: KafkaCluster;
@@ -45,18 +52,19 @@ export class Directory {
 
   /** Makes the log's own topics where they are missing, and reads what topics there are. */
   async open(): Promise<void> {
-    const small = { "segment.bytes": "16777216", "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.1" };
     await this.#create([
       { name: topicsTopic, partitions: 1, configs: { "cleanup.policy": "compact", ...small } },
       { name: jobsTopic, partitions: 1, configs: { "cleanup.policy": "compact", ...small } },
       { name: journalTopic, partitions: 1, configs: { "cleanup.policy": "delete", "retention.ms": forEver } },
-      {
-        name: clockTopic,
-        partitions: clockPartitions,
-        configs: { "cleanup.policy": "delete", "retention.ms": "600000", ...small },
-      },
+      { name: clockTopic, partitions: clockPartitions, configs: minutes },
     ]);
     await this.reload();
+  }
+
+  /** Where the members of a group tell each other that they live. */
+  async beatsPlace(group: string): Promise<TopicPartition> {
+    await this.#create([{ name: beatsTopic, partitions: beatsPartitions, configs: minutes }]);
+    return { topic: this.kafkaName(beatsTopic), partition: crc32(group) % beatsPartitions };
   }
 
   /** What is known without asking. */

@@ -5,15 +5,17 @@ import {
   IncrementalAlterConfigOperationTypes,
   offsetFetchV8,
 } from "@platformatic/kafka";
-import { RdgError } from "../../core/errors.ts";
 import type { Position } from "../../model/position.ts";
 import type { JobAssignment, JobCounters, JobTransaction, JobWorker, TopicSettings } from "../port.ts";
+import { Beats, beatsUntilSilent } from "./beats.ts";
+import type { KafkaCluster } from "./cluster.ts";
 import { errorNames, fenced, logClosed } from "./failures.ts";
 import { type JobOutputOptions, jobsPlace, KafkaJobOutput } from "./job-output.ts";
 import { committedStates, decodeState, openStates } from "./job-state.ts";
-import { Membership } from "./membership.ts";
+import { giveUpMember, Membership } from "./membership.ts";
 import { Owner } from "./owner.ts";
 import { decodePartitionState, keyOf, PartitionedProgress, type PartitionState } from "./partition-state.ts";
+import type { PlainSender } from "./plain-sender.ts";
 
 type State = Omit<PartitionState, "worker">;
 type States = ReadonlyMap<number, State>;
@@ -22,6 +24,7 @@ export interface JobWorkerOptions extends JobOutputOptions {
   readonly topic: TopicSettings;
   /** Of this process. */
   readonly instance: string;
+  readonly sender: PlainSender;
 }
 
 /** A worker that leaves in order has its transaction decided before; what is open after this long is of one that died. */
@@ -35,13 +38,15 @@ export class KafkaJobWorker implements JobWorker {
   readonly #groupId: string;
   readonly #kafkaTopic: string;
   readonly #membership: Membership;
+  readonly #beats: Beats | undefined;
   #open: Assignment | undefined;
   #left = false;
 
-  private constructor(options: JobWorkerOptions) {
-    const { directory, cluster, name, topic, instance } = options;
+  private constructor(options: JobWorkerOptions, groupId: string, beats: Beats | undefined) {
+    const { directory, cluster, topic, instance } = options;
     this.#options = options;
-    this.#groupId = directory.kafkaName(`rdg.job.${name}`);
+    this.#beats = beats;
+    this.#groupId = groupId;
     this.#kafkaTopic = directory.recordTopicOf(topic);
     this.#membership = new Membership({
       cluster,
@@ -58,9 +63,10 @@ export class KafkaJobWorker implements JobWorker {
     // What an earlier self left open is aborted before anybody waits for it.
     await Owner.take(cluster, transactionalId(options, instance));
     const { sessionTimeoutMs } = cluster.settings;
-    if (sessionTimeoutMs !== undefined)
-      await setSession(options, directory.kafkaName(`rdg.job.${name}`), sessionTimeoutMs);
-    return new KafkaJobWorker(options);
+    const groupId = directory.kafkaName(`rdg.job.${name}`);
+    const isWatched = sessionTimeoutMs === undefined || (await setSession(cluster, groupId, sessionTimeoutMs));
+    const beats = isWatched ? undefined : await watchEachOther(options, groupId, sessionTimeoutMs);
+    return new KafkaJobWorker(options, groupId, beats);
   }
 
   async assignment(signal?: AbortSignal): Promise<JobAssignment> {
@@ -85,6 +91,7 @@ export class KafkaJobWorker implements JobWorker {
     this.#left = true;
     await this.#open?.close();
     await this.#membership.leave();
+    this.#beats?.stop();
   }
 
   async #prepare(open: Assignment, signal: AbortSignal | undefined): Promise<void> {
@@ -260,8 +267,8 @@ class Assignment implements JobAssignment {
   }
 }
 
-/** Of this group alone. */
-async function setSession({ cluster }: JobWorkerOptions, groupId: string, timeoutMs: number): Promise<void> {
+/** Of this group alone. False where brokers do not allow it: 45 s is the least unless they are told otherwise. */
+async function setSession(cluster: KafkaCluster, groupId: string, timeoutMs: number): Promise<boolean> {
   const values = { "consumer.session.timeout.ms": timeoutMs, "consumer.heartbeat.interval.ms": timeoutMs / heartbeats };
   const configs = Object.entries(values).map(([name, value]) => ({
     name,
@@ -269,16 +276,32 @@ async function setSession({ cluster }: JobWorkerOptions, groupId: string, timeou
     value: String(Math.floor(value)),
   }));
   const resource = { resourceType: ConfigResourceTypes.GROUP, resourceName: groupId, configs };
-  await cluster
-    .retrying("set a group's session timeout", groupId, async () =>
-      incrementalAlterConfigsV1.api.async(await cluster.controller(), [resource], false),
-    )
-    .catch((error: unknown) => {
-      if (!errorNames(error).includes("INVALID_CONFIG")) throw error;
-      throw new RdgError("invalid", "session_timeout_refused", `Kafka does not allow sessions of ${timeoutMs} ms.`, {
-        place: groupId,
-        hint: "Choose another sessionTimeoutMs, or change group.consumer.min.session.timeout.ms and group.consumer.min.heartbeat.interval.ms of the brokers.",
-        cause: error,
-      });
-    });
+  return await cluster.retrying("set a group's session timeout", groupId, async () => {
+    const altered = incrementalAlterConfigsV1.api.async(await cluster.controller(), [resource], false);
+    return await altered.then(
+      () => true,
+      (error: unknown) => {
+        const names = errorNames(error);
+        if (names.includes("INVALID_CONFIG") || names.includes("GROUP_AUTHORIZATION_FAILED")) return false;
+        throw error;
+      },
+    );
+  });
+}
+
+/** Whoever is silent for as long as a session may be is given up by those that watch, and what it left open is aborted. */
+async function watchEachOther(options: JobWorkerOptions, group: string, silentMs: number): Promise<Beats> {
+  const { cluster, directory, sender, instance } = options;
+  return await Beats.start({
+    cluster,
+    sender,
+    place: await directory.beatsPlace(group),
+    group,
+    member: instance,
+    everyMs: silentMs / beatsUntilSilent,
+    async onSilent(member) {
+      await giveUpMember(cluster, group, member);
+      await Owner.take(cluster, transactionalId(options, member));
+    },
+  });
 }

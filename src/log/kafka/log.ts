@@ -63,8 +63,10 @@ const ownerNameMax = 200;
 
 class KafkaLog implements Log {
   readonly sparse = true;
+  readonly prefix: string;
   readonly directory: Directory;
   readonly #cluster: KafkaCluster;
+  readonly #sender: PlainSender;
   readonly #ends: VisibleEnds;
   readonly #time: BrokerTime;
   readonly #context: ReadContext;
@@ -83,8 +85,10 @@ class KafkaLog implements Log {
 
   constructor(cluster: KafkaCluster, instance: string) {
     this.#instance = instance;
+    this.prefix = cluster.settings.prefix;
     const sender = new PlainSender(cluster);
     this.#cluster = cluster;
+    this.#sender = sender;
     this.directory = new Directory(cluster, sender);
     this.#ends = new VisibleEnds(cluster);
     this.#time = new BrokerTime(cluster, this.directory, sender);
@@ -138,8 +142,8 @@ class KafkaLog implements Log {
     await this.directory.reload();
     const settings = await this.directory.find(topic);
     if (settings.form === "updates") throw notRecords(topic);
-    const instance = this.#instance;
-    const worker = await KafkaJobWorker.join({ ...this.#outputOptions(name), topic: settings, instance });
+    const process = { instance: this.#instance, sender: this.#sender };
+    const worker = await KafkaJobWorker.join({ ...this.#outputOptions(name), topic: settings, ...process });
     this.#workers.add(worker);
     return worker;
   }

@@ -24,6 +24,8 @@ export interface MembershipOptions {
 const joining = 0;
 const leaving = -1;
 const failedDelayMs = 1_000;
+/** Brokers ask for a word every 5 s; news of others are to come sooner. */
+const heartbeatMsMax = 1_000;
 /** After a change the coordinator soon has news: it is asked again sooner than it wants. */
 const eagerMs = 50;
 
@@ -141,29 +143,14 @@ export class Membership {
       this.#assigned = [...(mine?.partitions ?? [])].sort((a, b) => a - b);
     }
     this.#adopt();
-    this.#delayMs = Math.min(2 * this.#delayMs, answer.heartbeatIntervalMs);
+    this.#delayMs = Math.min(2 * this.#delayMs, answer.heartbeatIntervalMs, heartbeatMsMax);
     return this.#delayMs;
   }
 
   async #send(epoch: number, held: readonly number[]): Promise<HeartbeatAnswer> {
     const { cluster, groupId, memberId, topic } = this.#options;
-    const coordinator = await cluster.coordinator("group", groupId);
     const holds = held.length === 0 ? [] : [{ topicId: this.#topicId!, partitions: [...held] }];
-    const { rebalanceTimeoutMs } = cluster.settings;
-    const [instance, rack, pattern, assignor] = [null, null, null, null];
-    return await consumerGroupHeartbeatV1.api.async(
-      coordinator,
-      groupId,
-      memberId,
-      epoch,
-      instance,
-      rack,
-      rebalanceTimeoutMs,
-      [topic],
-      pattern,
-      assignor,
-      holds,
-    );
+    return await heartbeat(cluster, { groupId, memberId, epoch, topics: [topic], holds });
   }
 
   /** Holds what is assigned, once nothing else is in use, and says so. */
@@ -202,6 +189,49 @@ export class Membership {
 }
 
 type HeartbeatAnswer = Awaited<ReturnType<typeof consumerGroupHeartbeatV1.api.async>>;
+
+interface Heartbeat {
+  readonly groupId: string;
+  readonly memberId: string;
+  readonly epoch: number;
+  readonly topics: string[];
+  readonly holds: { topicId: string; partitions: number[] }[];
+}
+
+async function heartbeat(
+  cluster: KafkaCluster,
+  { groupId, memberId, epoch, topics, holds }: Heartbeat,
+): Promise<HeartbeatAnswer> {
+  const coordinator = await cluster.coordinator("group", groupId);
+  const { rebalanceTimeoutMs } = cluster.settings;
+  const [instance, rack, pattern, assignor] = [null, null, null, null];
+  return await consumerGroupHeartbeatV1.api.async(
+    coordinator,
+    groupId,
+    memberId,
+    epoch,
+    instance,
+    rack,
+    rebalanceTimeoutMs,
+    topics,
+    pattern,
+    assignor,
+    holds,
+  );
+}
+
+/** In place of a member that says nothing any more: its partitions are others' turn at once, and what it commits is refused. */
+export async function giveUpMember(cluster: KafkaCluster, groupId: string, memberId: string): Promise<void> {
+  await cluster
+    .retrying("give up a member", groupId, () =>
+      heartbeat(cluster, { groupId, memberId, epoch: leaving, topics: [], holds: [] }),
+    )
+    .catch((error: unknown) => {
+      const names = errorNames(error);
+      // It has left, or others have given it up.
+      if (!names.includes("UNKNOWN_MEMBER_ID") && !names.includes("GROUP_ID_NOT_FOUND")) throw error;
+    });
+}
 
 const same = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((partition, i) => partition === b[i]);

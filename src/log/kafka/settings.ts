@@ -56,7 +56,10 @@ export interface KafkaLogSettings {
    * after the session timeout. A random name when undefined.
    */
   readonly instance: string | undefined;
-  /** After this long without a word of a job's worker its partitions go to others; the broker sets bounds. Undefined is the broker's default. */
+  /**
+   * After this long without a word of a job's worker its partitions go to others: as the session of its group where brokers allow it, else by what its workers
+   * see of each other (beats.ts). Undefined: as brokers have it.
+   */
   readonly sessionTimeoutMs: number | undefined;
   /** How long a worker may take to publish what it has open before its partitions go to others. */
   readonly rebalanceTimeoutMs: number;
@@ -81,7 +84,7 @@ export const kafkaLogDefaults: KafkaLogSettings = {
   requestTimeoutMs: 30_000,
   transactionTimeoutMs: 15_000,
   instance: undefined,
-  sessionTimeoutMs: undefined,
+  sessionTimeoutMs: 5_000,
   rebalanceTimeoutMs: 10_000,
   rememberedBatchesMax: 500_000,
 };
