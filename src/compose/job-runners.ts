@@ -48,7 +48,9 @@ export async function openJobRunners(options: JobRunnersOptions): Promise<JobRun
   const { graph, log, registry, timers } = options;
   const { model } = graph;
   const schemas: Schemas = new Map();
-  for (const { subject, schema } of modelSchemas(model)) schemas.set(subject, await registry.register(subject, schema));
+  for (const { topic, subject, schema } of modelSchemas(model, log.prefix)) {
+    schemas.set(topic, await registry.register(subject, schema));
+  }
   const runners: JobRunner[] = [];
   const sideInputs = openSideInputs({
     model,
@@ -56,10 +58,10 @@ export async function openJobRunners(options: JobRunnersOptions): Promise<JobRun
     timers,
     schemaIds: new Map(
       model.sideInputs.flatMap(({ name, source }) =>
-        source === undefined ? [[name, schemas.get(`inputs.${name}-value`)!.id]] : [],
+        source === undefined ? [[name, schemas.get(`inputs.${name}`)!.id]] : [],
       ),
     ),
-    conversions: ({ name, fields }) => conversionsTo(registry, fields, schemas.get(`inputs.${name}-value`)!.schema),
+    conversions: ({ name, fields }) => conversionsTo(registry, fields, schemas.get(`inputs.${name}`)!.schema),
     sourceConversions: (input, source) => rowConversionsFrom(registry, input, source),
     quarantine: quarantineOf(options),
     sizeBytesMax: options.settings["inputs.memory"],
@@ -84,6 +86,7 @@ function quarantineOf({ graph, log, instance = randomId() }: JobRunnersOptions):
   return (input, records) => byInput.get(input)!.add(records);
 }
 
+/** By topic. */
 type Schemas = Map<string, RegisteredSchema>;
 
 /** Of all type topics that are published; undefined where none is. */
@@ -95,7 +98,7 @@ function publisherOf(
   const typeTopics = new Set(typeTopicsOf(model));
   const publishers = topics.flatMap(({ name, partitions, published }) => {
     if (published === undefined || !typeTopics.has(name)) return [];
-    const schemaId = schemas.get(`${name}-value`)!.id;
+    const schemaId = schemas.get(name)!.id;
     return [{ name, publish: compileTypePublisher(model, { name, partitions, published, schemaId }) }];
   });
   if (publishers.length === 0) return undefined;
@@ -117,7 +120,7 @@ function runnerOf(
   const job = { ...defined, settings: { ...defined.settings, windowMs } };
   const { model } = graph;
   const event = model.events.find(({ name }) => name === job.event)!;
-  const own = schemas.get(`events.${event.name}-value`);
+  const own = schemas.get(`events.${event.name}`);
   const map = graph.maps.get(event.name);
   const tables = { side: (input: string) => sideInputs.table(input) };
   return new JobRunner({

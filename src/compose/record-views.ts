@@ -12,14 +12,14 @@ import { conversionsFrom } from "./source-conversions.ts";
 
 /** The view of any record topic of the definition. */
 export function recordViews(model: GraphModel, registry: SchemaRegistry): (topic: string) => RecordView {
-  const schemas = new Map(modelSchemas(model).map(({ subject, schema }) => [subject, schema]));
+  const schemas = new Map(modelSchemas(model).map(({ topic, schema }) => [topic, schema]));
   return (topic) => {
     const [kind, name] = [topic.slice(0, topic.indexOf(".")), topic.slice(topic.indexOf(".") + 1)];
     if (kind === "quarantine") return quarantineView;
     const declared = (kind === "events" ? model.events : model.sideInputs).find((candidate) => candidate.name === name);
     if (declared === undefined) return bytesView;
     if (declared.source !== undefined) return sourceView(declared, declared.source, registry);
-    return framedView(declared.fields, declared.key, schemas.get(`${topic}-value`)!, registry);
+    return framedView(declared.fields, declared.key, schemas.get(topic)!, registry);
   };
 }
 

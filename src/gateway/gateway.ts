@@ -45,7 +45,7 @@ const gatewayDefaults: GatewaySettings = {
 
 export interface GatewayOptions {
   readonly model: GraphModel;
-  readonly log: Pick<Log, "producer">;
+  readonly log: Pick<Log, "producer" | "prefix">;
   readonly registry: SchemaRegistry;
   readonly clock: Clock;
   /** Name that it appends under: gateways that run at the same time have different ones, since a later owner of a name ends the earlier. */
@@ -79,7 +79,8 @@ const idempotencyKeyBytesMax = 256;
 /** Registers the schemas of the definition's events and side inputs; their topics must exist. */
 export async function createGateway(options: GatewayOptions): Promise<ControlledGateway> {
   const settings = { ...gatewayDefaults, ...options.settings };
-  const targets = await createTargets(options.model, modelSchemas(options.model), options.registry, settings);
+  const { model, log, registry } = options;
+  const targets = await createTargets(model, modelSchemas(model, log.prefix), registry, settings);
   return new LogGateway(options, settings, targets, await options.log.producer(options.producerName ?? "gateway"));
 }
 

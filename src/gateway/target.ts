@@ -1,4 +1,5 @@
 // One event or side input as the gateway takes records for it: its transcoder, its topic, what it has counted.
+import type { ModelSchema } from "../model/avro/schemas.ts";
 import type { EventModel, GraphModel, SideInputModel } from "../model/definition.ts";
 import type { SchemaRegistry } from "../schemas/port.ts";
 import { ForeignSchemas } from "./foreign-schemas.ts";
@@ -81,19 +82,19 @@ export function topicOf(kind: "event" | "input", name: string): string {
 /** Registers the schemas of all events and side inputs. Keyed by topic. @throws RdgError conflict, `incompatible_schema` */
 export async function createTargets(
   model: GraphModel,
-  schemas: readonly { readonly subject: string; readonly schema: string }[],
+  schemas: readonly ModelSchema[],
   registry: SchemaRegistry,
   limits: TargetLimits,
 ): Promise<ReadonlyMap<string, Target>> {
-  const bySubject = new Map(schemas.map(({ subject, schema }) => [subject, schema]));
+  const byTopic = new Map(schemas.map((each) => [each.topic, each]));
   const targets = new Map<string, Target>();
   // Shared by all targets: a body is transcoded and taken without a pause.
   const eventOutputs = createOutputs(Math.max(1, ...model.events.map(({ partitions }) => partitions)), false);
   const inputOutputs = createOutputs(inputPartitions, true);
   const create = async (kind: "event" | "input", declared: EventModel | SideInputModel): Promise<void> => {
     const topic = topicOf(kind, declared.name);
-    const schema = bySubject.get(`${topic}-value`)!;
-    const { id } = await registry.register(`${topic}-value`, schema);
+    const { subject, schema } = byTopic.get(topic)!;
+    const { id } = await registry.register(subject, schema);
     const outputs = "partitions" in declared ? eventOutputs.slice(0, declared.partitions) : inputOutputs;
     targets.set(topic, new Target(kind, declared, { id, schema }, registry, limits, outputs));
   };

@@ -38,6 +38,8 @@ export interface Log extends LogReader {
 export interface LogReader {
   /** Offsets have gaps where there never was a record, such as markers of transactions. Missing: a gap is what retention has removed. */
   readonly sparse?: boolean;
+  /** What stands before the names of topics in the log's own technology. Subjects of their schemas have it too: other programs look for them by it. */
+  readonly prefix?: string;
   topics(): Promise<readonly TopicSettings[]>;
   /** Reads record topics from `from` (inclusive) or, where a partition is not named, from its first kept record. Ends never, unless `until` is given. */
   read(options: ReadOptions): AsyncIterable<RecordFrame>;

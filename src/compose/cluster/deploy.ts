@@ -27,7 +27,7 @@ export async function deploy({ graph, cluster, allow }: DeployOptions): Promise<
     const after = deploymentOf(graph, before);
     // What is kept for longer until now stays so until everything else is done.
     await log.ensureTopics(plan.desired.map((topic) => generous(topic, plan)));
-    for (const { subject, schema } of modelSchemas(after.model)) await registry.register(subject, schema);
+    for (const { subject, schema } of modelSchemas(after.model, log.prefix)) await registry.register(subject, schema);
     await cluster.tables?.make(after.model);
     return after;
   });

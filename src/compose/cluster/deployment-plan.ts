@@ -1,15 +1,14 @@
 // What it takes to bring a definition to a cluster: the desired topics, schemas and definition compared with what is there, as steps that can be read and taken.
-import { RdgError } from "../../core/errors.ts";
 import { formatDuration, formatSize } from "../../core/units.ts";
 import type { Graph } from "../../index.ts";
 import type { FoundTopic, TopicInspector } from "../../log/kafka/inspect.ts";
 import type { LogReader, TopicSettings } from "../../log/port.ts";
-import { modelSchemas } from "../../model/avro/schemas.ts";
 import { classifyChange } from "../../model/change.ts";
 import type { GraphModel } from "../../model/definition.ts";
 import type { SchemaRegistry } from "../../schemas/port.ts";
 import { topicsOf } from "../topics.ts";
 import { type Deployment, deploymentOf, deploymentTopic, readDeployment } from "./deployment.ts";
+import { schemaSteps } from "./schema-steps.ts";
 
 export interface Cluster {
   readonly log: LogReader;
@@ -62,7 +61,7 @@ export async function planDeployment(graph: Graph, cluster: Cluster): Promise<De
   const found = await cluster.topics.find(desired.filter(isOwnTopic).map(({ name }) => name));
   const steps = [
     ...desired.flatMap((topic) => topicSteps(topic, known.get(topic.name), found.get(topic.name))),
-    ...(await schemaSteps(target, registry)),
+    ...(await schemaSteps(target.model, deployed?.model, registry, log.prefix)),
     ...(await tableSteps(target, cluster.tables)),
     ...definitionSteps(target, deployed),
   ];
@@ -126,28 +125,9 @@ function viewText({ published, partitions, retention }: TopicSettings): string {
   return `published as ${published} updates in ${partitions} partition${partitions === 1 ? "" : "s"}, ${retentionText(retention, "records")}`;
 }
 
-async function schemaSteps({ model }: Deployment, registry: SchemaRegistry): Promise<DeploymentStep[]> {
-  const steps: DeploymentStep[] = [];
-  for (const { subject, schema } of modelSchemas(model)) {
-    if ((await registry.lookup(subject, schema)) !== undefined) continue;
-    const versions = await registry.versions(subject).catch(noneOfUnknown);
-    const step = { kind: "schema", name: subject, action: versions.length === 0 ? "create" : "change" } as const;
-    const reasons = versions.length === 0 ? [] : await registry.incompatibilities(subject, schema);
-    const what = versions.length === 0 ? "version 1" : `version ${versions.at(-1)! + 1}`;
-    if (reasons.length === 0) steps.push({ ...step, what, risk: "safe" });
-    else steps.push({ ...step, what, risk: "impossible", why: reasons.join("; ") });
-  }
-  return steps;
-}
-
 async function tableSteps({ model }: Deployment, tables: SharedTables | undefined): Promise<DeploymentStep[]> {
   const missing = (await tables?.missing(model)) ?? [];
   return missing.map((what) => ({ kind: "table", name: model.name, action: "create", what, risk: "safe" }));
-}
-
-function noneOfUnknown(error: unknown): readonly number[] {
-  if (error instanceof RdgError && error.kind === "not_found") return [];
-  throw error;
 }
 
 function definitionSteps(target: Deployment, deployed: Deployment | undefined): DeploymentStep[] {

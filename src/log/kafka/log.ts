@@ -64,6 +64,7 @@ const ownerNameMax = 200;
 class KafkaLog implements Log {
   readonly sparse = true;
   readonly prefix: string;
+  readonly prefix: string;
   readonly directory: Directory;
   readonly #cluster: KafkaCluster;
   readonly #sender: PlainSender;
@@ -85,6 +86,7 @@ class KafkaLog implements Log {
 
   constructor(cluster: KafkaCluster, instance: string) {
     this.#instance = instance;
+    this.prefix = cluster.settings.prefix;
     this.prefix = cluster.settings.prefix;
     const sender = new PlainSender(cluster);
     this.#cluster = cluster;

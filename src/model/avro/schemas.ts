@@ -19,14 +19,22 @@ type Schema = string | readonly Schema[] | { readonly [attribute: string]: unkno
 
 /** A schema and where it is registered. */
 export interface ModelSchema {
-  /** `<topic>-value`. */
+  /** As RDG names it. */
+  readonly topic: string;
+  /** `<topic>-value`, the topic as other programs name it. */
   readonly subject: string;
   readonly schema: string;
   readonly fingerprint: string;
 }
 
-/** The schemas of RDG's own topics of a definition: events, side inputs, nodes, edges. */
-export function modelSchemas(model: GraphModel): readonly ModelSchema[] {
+/**
+ * The schemas of RDG's own topics of a definition: events, side inputs, nodes, edges.
+ * @param prefix stands before the names of topics for other programs
+ */
+export function modelSchemas(model: GraphModel, prefix = ""): readonly ModelSchema[] {
+  const modelSchema = (topic: string, schema: string): ModelSchema => {
+    return { topic, subject: `${prefix}${topic}-value`, schema, fingerprint: schemaFingerprint(schema) };
+  };
   return [
     ...model.events
       .filter(({ source }) => source === undefined)
@@ -37,10 +45,6 @@ export function modelSchemas(model: GraphModel): readonly ModelSchema[] {
     ...model.nodes.map((node) => modelSchema(`nodes.${node.name}`, nodeUpdateSchema(node))),
     ...model.edges.map((edge) => modelSchema(`edges.${edge.name}`, edgeUpdateSchema(edge))),
   ];
-}
-
-function modelSchema(topic: string, schema: string): ModelSchema {
-  return { subject: `${topic}-value`, schema, fingerprint: schemaFingerprint(schema) };
 }
 
 /** SHA-256 of the canonical text, hexadecimal. */
