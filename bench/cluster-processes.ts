@@ -1,28 +1,29 @@
 // The streaming example as a cluster on this machine: a broker and a registry of its own, and one process per role, each of which can be held and measured.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { accountId } from "../examples/streaming/playback-event.ts";
+import { cassandraProgram } from "../scripts/cluster/cassandra.ts";
 import { kafkaProgram } from "../scripts/cluster/kafka.ts";
 import { freePorts, loopback } from "../scripts/cluster/ports.ts";
 import { serveRegistry } from "../scripts/cluster/registry.ts";
-import { guard, pidOf, startProcess, stopProcess } from "../scripts/cluster/server-process.ts";
+import { guard, type Program, pidOf, startProcess, stopProcess } from "../scripts/cluster/server-process.ts";
 import { type ProcessUsage, usageOf } from "./process-usage.ts";
 import { firstLine } from "./streaming-server.ts";
 
-const roles = ["gateway", "jobs", "serve"] as const;
-export type MeasuredRole = (typeof roles)[number];
+export type MeasuredRole = "gateway" | "jobs" | "store" | "serve";
+export type MeasuredServer = "kafka" | "cassandra";
 
-/** By role, and of the broker. */
-export type Usages = Readonly<Record<MeasuredRole | "broker", ProcessUsage>>;
+/** Of those processes that there are. */
+export type Usages = ReadonlyMap<MeasuredRole | MeasuredServer, ProcessUsage>;
 
 export interface StreamingCluster {
   /** Of the gateway. */
   readonly gateway: URL;
-  /** Of the serving process, which holds a replica. */
+  /** Of the serving process; with the embedded store it holds a replica. */
   readonly serve: URL;
   usage(): Usages;
   /** Held processes keep what they have, and do nothing. */
@@ -30,14 +31,15 @@ export interface StreamingCluster {
   goOn(role: MeasuredRole): void;
   /** Resolves when the job has published everything that is in its topic. */
   worked(): Promise<void>;
-  /** Resolves when the replica accounts for everything that was accepted. */
+  /** Resolves when the served graph accounts for everything that was accepted. */
   applied(): Promise<void>;
-  /** Last transaction that the replica has applied. */
+  /** Last transaction that is in the served graph. */
   appliedOffset(): Promise<number>;
   stop(): Promise<void>;
 }
 
 export interface StreamingClusterOptions {
+  readonly store: "embedded" | "cassandra";
   /** Settings of all processes, as flags of `rdg start`. */
   readonly flags?: readonly string[];
   readonly nodeFlags?: readonly string[];
@@ -47,56 +49,63 @@ const graph = fileURLToPath(new URL("../examples/streaming/graph.ts", import.met
 const cli = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
 /** Longer than a worker is held. */
 const session = "45s";
-const pollMs = 50;
+/** Whoever is asked, and the broker, does as much as for hundreds of events. */
+const pollMs = 200;
 
 export async function startStreamingCluster(options: StreamingClusterOptions): Promise<StreamingCluster> {
+  const { store, flags = [], nodeFlags = [] } = options;
   await using starting = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), "rdg-bench-"));
-  const release = guard(folder);
   starting.defer(() => rm(folder, { recursive: true, force: true }));
-  starting.defer(release);
-  const { pid: broker, bootstrap } = await startBroker(folder, starting);
+  const servers = new Map<MeasuredServer, number>();
+  const [kafka, controller, cql, storage, jmx] = (await freePorts(5)) as [number, number, number, number, number];
+  const tell = (): void => undefined;
+  const start = async (name: MeasuredServer, programIn: (folder: string) => Promise<Program>): Promise<void> => {
+    const own = join(folder, name);
+    await mkdir(own);
+    starting.defer(guard(own));
+    const program = await programIn(own);
+    await startProcess(program);
+    starting.defer(async () => void (await stopProcess(program)));
+    servers.set(name, (await pidOf(own))!);
+  };
+  await start("kafka", (own) => kafkaProgram(own, { kafka, controller }, tell));
+  const where = ["--kafka-bootstrap", `${loopback}:${kafka}`, "--store-kind", store, ...flags];
+  if (store === "cassandra") {
+    await start("cassandra", (own) => cassandraProgram(own, { cql, storage, jmx }, tell));
+    where.push("--cassandra-contacts", `${loopback}:${cql}`, "--cassandra-replicas", "1");
+  }
   const registry = await serveRegistry(join(folder, "registry"), 0);
   starting.defer(() => registry.close());
-  const where = ["--kafka-bootstrap", bootstrap, "--registry-url", registry.url, ...(options.flags ?? [])];
+  where.push("--registry-url", registry.url);
   await deploy(where);
-  const started = new Map<MeasuredRole, RoleProcess>();
+  const roles = new Map<MeasuredRole, RoleProcess>();
   starting.defer(async () => {
-    await Promise.all([...started.values()].map((role) => role.stop()));
+    await Promise.all([...roles.values()].map((role) => role.stop()));
   });
-  const nodeFlags = options.nodeFlags ?? [];
-  for (const role of roles) started.set(role, await startRole(role, join(folder, role), where, nodeFlags));
+  for (const role of store === "cassandra" ? allRoles : allRoles.filter((each) => each !== "store"))
+    roles.set(role, await startRole(role, join(folder, role), where, nodeFlags));
   const stack = starting.move();
-  return clusterOf(started, broker, () => stack.disposeAsync());
+  return clusterOf(roles, servers, () => stack.disposeAsync());
 }
 
-async function startBroker(
-  folder: string,
-  starting: AsyncDisposableStack,
-): Promise<{ readonly pid: number; readonly bootstrap: string }> {
-  const [kafka, controller] = (await freePorts(2)) as [number, number];
-  const program = await kafkaProgram(folder, { kafka, controller }, () => undefined);
-  await startProcess(program);
-  starting.defer(async () => void (await stopProcess(program)));
-  return { pid: (await pidOf(folder))!, bootstrap: `${loopback}:${kafka}` };
-}
+const allRoles = ["gateway", "jobs", "store", "serve"] as const;
 
 function clusterOf(
-  started: ReadonlyMap<MeasuredRole, RoleProcess>,
-  broker: number,
+  roles: ReadonlyMap<MeasuredRole, RoleProcess>,
+  servers: ReadonlyMap<MeasuredServer, number>,
   stop: () => Promise<void>,
 ): StreamingCluster {
-  const of = (role: MeasuredRole): RoleProcess => started.get(role)!;
+  const of = (role: MeasuredRole): RoleProcess => roles.get(role)!;
   const [gateway, serve] = [of("gateway").url, of("serve").url];
   return {
     gateway,
     serve,
-    usage: () => ({
-      gateway: usageOf(of("gateway").pid),
-      jobs: usageOf(of("jobs").pid),
-      serve: usageOf(of("serve").pid),
-      broker: usageOf(broker),
-    }),
+    usage: () =>
+      new Map([
+        ...[...roles].map(([role, { pid }]) => [role, usageOf(pid)] as const),
+        ...[...servers].map(([server, pid]) => [server, usageOf(pid)] as const),
+      ]),
     hold: (role) => void process.kill(of(role).pid, "SIGSTOP"),
     goOn: (role) => void process.kill(of(role).pid, "SIGCONT"),
     async worked() {

@@ -19,21 +19,22 @@ export interface ClusterOptions {
   /** Of the load at half of the rate. */
   readonly seconds: number;
   readonly nodeFlags: readonly string[];
+  /** Of a round through Cassandra; 0: none. */
+  readonly cassandraEvents: number;
 }
 
-interface CpuUsPerEvent {
-  readonly gateway: number;
-  readonly jobs: number;
-  readonly serve: number;
-  /** Of the three: RDG's own. */
-  readonly own: number;
-  readonly broker: number;
+/** By role; `own`: of them together; and of the servers. */
+type CpuUsPerEvent = Readonly<Record<string, number>>;
+
+interface LineFigures {
+  readonly eventsPerSecond: number;
+  readonly cpuUsPerEvent: CpuUsPerEvent;
 }
 
 interface RoleFigures {
   readonly eventsPerSecond: number;
   readonly cpuUsPerEvent: number;
-  readonly brokerCpuUsPerEvent: number;
+  readonly kafkaCpuUsPerEvent: number;
 }
 
 export interface ClusterFigures {
@@ -41,7 +42,7 @@ export interface ClusterFigures {
   /** The server's, of each round. */
   readonly embeddedCpuUsPerEvent: readonly number[];
   /** Of each round: events sent as fast as they are taken, until the replica has applied all. */
-  readonly together: readonly { readonly eventsPerSecond: number; readonly cpuUsPerEvent: CpuUsPerEvent }[];
+  readonly together: readonly LineFigures[];
   /** RDG's own CPU on the cluster to the embedded server's, medians. */
   readonly ratio: number;
   /** One role after the other, the others held: how fast it is beside nothing but the broker. */
@@ -55,7 +56,9 @@ export interface ClusterFigures {
     readonly cpuUsPerEvent: CpuUsPerEvent;
     readonly freshnessMs: Readonly<Record<string, number>>;
   };
-  readonly brokerBytesWrittenPerEvent: number;
+  readonly kafkaBytesWrittenPerEvent: number;
+  /** The same events through a store writer to Cassandra, instead of to a replica. */
+  readonly cassandra?: LineFigures;
 }
 
 const path = "/v1/events/playback";
@@ -63,33 +66,36 @@ const path = "/v1/events/playback";
 const probesAtOnce = 8;
 
 export async function measureCluster(options: ClusterOptions): Promise<ClusterFigures> {
+  const figures = await besideEmbedded(options);
+  return options.cassandraEvents === 0 ? figures : { ...figures, cassandra: await throughCassandra(options) };
+}
+
+async function besideEmbedded(options: ClusterOptions): Promise<ClusterFigures> {
   const { events, inFlight, window, rounds, nodeFlags } = options;
   const generator = new PlaybackGenerator({ startMs: Date.now() - 3_600_000 });
   const data = await temporaryData();
   const server = await startStreamingServer(data);
   let cluster: StreamingCluster | undefined;
   try {
-    cluster = await startStreamingCluster({ nodeFlags, flags: ["--jobs-window", window] });
+    cluster = await startStreamingCluster({ store: "embedded", nodeFlags, flags: ["--jobs-window", window] });
     const warmUp = bodiesOf(generator, events / 2);
     await sendBodies(server.url, path, warmUp, inFlight);
     await server.settled();
-    await sendBodies(cluster.gateway, path, warmUp, inFlight);
-    await cluster.applied();
+    await throughCluster(cluster, warmUp, inFlight);
     const embedded: number[] = [];
-    const together: ClusterFigures["together"][number][] = [];
-    let bytesWritten = 0;
+    const together: LineFigures[] = [];
+    const before = cluster.usage();
     for (let round = 0; round < rounds; round++) {
       const bodies = bodiesOf(generator, events);
       embedded.push(await throughEmbedded(server, () => sendBodies(server.url, path, bodies, inFlight), bodies));
-      const line = await throughCluster(cluster, bodies, inFlight);
-      together.push({ eventsPerSecond: line.eventsPerSecond, cpuUsPerEvent: line.cpuUsPerEvent });
-      bytesWritten = line.brokerBytesWrittenPerEvent;
+      together.push(await throughCluster(cluster, bodies, inFlight));
     }
+    const { writtenBytes } = usedBetween(before.get("kafka")!, cluster.usage().get("kafka")!);
     const alone = await oneByOne(cluster, bodiesOf(generator, events), inFlight);
     const rate = median(together.map(({ eventsPerSecond }) => eventsPerSecond)) / 2;
     const paced = { generator, rate: Math.round(rate), seconds: options.seconds };
     const halfLoad = await atHalfLoad(server, cluster, paced);
-    const own = median(together.map(({ cpuUsPerEvent }) => cpuUsPerEvent.own));
+    const own = median(together.map(({ cpuUsPerEvent }) => cpuUsPerEvent["own"]!));
     return {
       window,
       embeddedCpuUsPerEvent: embedded,
@@ -97,12 +103,24 @@ export async function measureCluster(options: ClusterOptions): Promise<ClusterFi
       ratio: Number((own / median(embedded)).toFixed(2)),
       alone,
       halfLoad,
-      brokerBytesWrittenPerEvent: bytesWritten,
+      kafkaBytesWrittenPerEvent: Math.round(writtenBytes / (rounds * events)),
     };
   } finally {
     await cluster?.stop();
     await server.stop("SIGKILL");
     await removeData(data);
+  }
+}
+
+async function throughCassandra(options: ClusterOptions): Promise<LineFigures> {
+  const { cassandraEvents: events, inFlight, window, nodeFlags } = options;
+  const generator = new PlaybackGenerator({ startMs: Date.now() - 3_600_000 });
+  const cluster = await startStreamingCluster({ store: "cassandra", nodeFlags, flags: ["--jobs-window", window] });
+  try {
+    await throughCluster(cluster, bodiesOf(generator, events), inFlight);
+    return await throughCluster(cluster, bodiesOf(generator, events), inFlight);
+  } finally {
+    await cluster.stop();
   }
 }
 
@@ -117,19 +135,19 @@ async function throughEmbedded(
   return each(usedBetween(before, usageOf(server.pid)).cpuSeconds, bodies);
 }
 
-async function throughCluster(cluster: StreamingCluster, bodies: readonly Uint8Array[], inFlight: number) {
+async function throughCluster(
+  cluster: StreamingCluster,
+  bodies: readonly Uint8Array[],
+  inFlight: number,
+): Promise<LineFigures> {
   const before = cluster.usage();
   const startedMs = performance.now();
   await sendBodies(cluster.gateway, path, bodies, inFlight);
   await cluster.applied();
   const seconds = (performance.now() - startedMs) / 1000;
-  const after = cluster.usage();
   return {
     eventsPerSecond: Math.round((bodies.length * eventsPerBody) / seconds),
-    cpuUsPerEvent: cpuOf(before, after, bodies),
-    brokerBytesWrittenPerEvent: Math.round(
-      usedBetween(before.broker, after.broker).writtenBytes / (bodies.length * eventsPerBody),
-    ),
+    cpuUsPerEvent: cpuOf(before, cluster.usage(), bodies),
   };
 }
 
@@ -144,10 +162,11 @@ async function oneByOne(
     const [before, startedMs] = [cluster.usage(), performance.now()];
     await run();
     const [after, seconds] = [cluster.usage(), (performance.now() - startedMs) / 1000];
+    const used = cpuOf(before, after, bodies);
     const figures: RoleFigures = {
       eventsPerSecond: Math.round(events / seconds),
-      cpuUsPerEvent: each(usedBetween(before[role], after[role]).cpuSeconds, bodies),
-      brokerCpuUsPerEvent: each(usedBetween(before.broker, after.broker).cpuSeconds, bodies),
+      cpuUsPerEvent: used[role]!,
+      kafkaCpuUsPerEvent: used["kafka"]!,
     };
     return { figures, seconds };
   };
@@ -204,9 +223,10 @@ async function atHalfLoad(
 }
 
 function cpuOf(before: Usages, after: Usages, bodies: readonly Uint8Array[]): CpuUsPerEvent {
-  const of = (name: keyof Usages): number => each(usedBetween(before[name], after[name]).cpuSeconds, bodies);
-  const [gateway, jobs, serve] = [of("gateway"), of("jobs"), of("serve")];
-  return { gateway, jobs, serve, own: Number((gateway + jobs + serve).toFixed(2)), broker: of("broker") };
+  const used = new Map([...after].map(([name, usage]) => [name, usedBetween(before.get(name)!, usage).cpuSeconds]));
+  const roles = [...used].filter(([name]) => name !== "kafka" && name !== "cassandra");
+  const own = roles.reduce((sum, [, cpuSeconds]) => sum + cpuSeconds, 0);
+  return Object.fromEntries([...used, ["own", own] as const].map(([name, seconds]) => [name, each(seconds, bodies)]));
 }
 
 const each = (cpuSeconds: number, bodies: readonly Uint8Array[]): number =>

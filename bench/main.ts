@@ -23,6 +23,7 @@ const help = `npm run bench -- [options]      prints one JSON object
   --events NUMBER         of end to end and of the cluster's rounds (1,000,000; quick: 200,000)
   --edges NUMBER          of the graph (6,000,000; quick: 500,000) and of traversals (5,000,000; quick: 200,000)
   --window TIME           merge window of the cluster's job (250ms)
+  --store cassandra       of the cluster: through Cassandra, too
   --help
 
 Of traversals:
@@ -55,6 +56,7 @@ const result: Record<string, unknown> = {
 const broken: string[] = [];
 let full: EndToEndFigures | undefined;
 
+if (values.store !== undefined && values.store !== "cassandra") refuse("--store knows cassandra only.");
 if (values.against !== undefined && values.against !== "sqlite") refuse("--against knows sqlite only.");
 if (values.against === undefined && wants("stages")) await stages();
 if (values.against !== undefined || wants("end-to-end") || wants("half-load")) {
@@ -92,6 +94,7 @@ function readArguments() {
         quick: { type: "boolean", default: false },
         only: { type: "string" },
         window: { type: "string" },
+        store: { type: "string" },
         against: { type: "string" },
         "cpu-prof": { type: "string" },
       },
@@ -109,7 +112,15 @@ function refuse(message: string): never {
 async function cluster(): Promise<void> {
   const { window = "250ms" } = values;
   const load = quick ? { rounds: 1, seconds: 5 } : { rounds: 3, seconds: 15 };
-  const figures = await measureCluster({ events, inFlight: 16, window, ...load, nodeFlags: profileFlags() });
+  const cassandraEvents = values.store === "cassandra" ? (quick ? 4_000 : 20_000) : 0;
+  const figures = await measureCluster({
+    events,
+    inFlight: 16,
+    window,
+    ...load,
+    cassandraEvents,
+    nodeFlags: profileFlags(),
+  });
   result["cluster"] = { ...figures, ratioMax: clusterRatioMax };
   // A few milliseconds of CPU more or less, and code that is hardly compiled, are much of so little.
   if (!quick && figures.ratio > clusterRatioMax)
