@@ -1,7 +1,7 @@
-// The jars of the servers: fetched once from Maven Central by Maven, held to the SHA-256 that this folder pins, kept in a cache outside of the repository.
+// The jars of the servers: fetched once, held to the SHA-256 that this folder pins, kept in a cache outside of the repository.
 //
-// Maven resolves <name>.pom.xml with whatever mirror its own settings name. What came is trusted only when its files are exactly those of <name>.sha256
-// (in the form of `sha256sum`).
+// Maven resolves <name>.pom.xml, and pip the wheels, with whatever mirror their own settings name. What came is trusted only when its files are exactly those of
+// <name>.sha256 (in the form of `sha256sum`).
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -12,8 +12,12 @@ import { createInterface } from "node:readline";
 import { pipeline } from "node:stream/promises";
 import { RdgError } from "../../src/core/errors.ts";
 import { withLock } from "./lock.ts";
+import { fetchWheelJars } from "./wheel.ts";
 
-export type JarSet = "kafka" | "cassandra" | "apicurio";
+export type JarSet = "kafka" | "cassandra" | "apicurio" | "flink" | "flink-lib";
+
+/** Those that come in a wheel of PyPI. */
+const wheels: Readonly<Partial<Record<JarSet, string>>> = { "flink-lib": "apache-flink-libraries==2.2.1" };
 
 /** Told of what takes long, a line each. */
 export type Tell = (line: string) => void;
@@ -71,14 +75,17 @@ async function fetchInto(folder: string, wanted: Wanted, tell: Tell): Promise<vo
   const { name, pins, pinned } = wanted;
   const arriving = await mkdtemp(`${folder}.`);
   try {
-    tell(`Fetching ${pins.size} ${pins.size === 1 ? "archive" : "jars"} of ${name} with Maven, once, into ${folder}`);
-    await runMaven(wanted, arriving, tell);
+    const wheel = wheels[name];
+    const what = `${pins.size} ${pins.size === 1 ? "archive" : "jars"} of ${name}`;
+    tell(`Fetching ${what} with ${wheel === undefined ? "Maven" : "pip"}, once, into ${folder}`);
+    if (wheel === undefined) await runMaven(wanted, arriving, tell);
+    else await fetchWheelJars(wheel, arriving);
     for (const jar of await readdir(arriving)) if (!pins.has(jar)) await rm(join(arriving, jar));
     const wrong = await wrongIn(arriving, pins);
     if (wrong.length > 0)
-      throw new RdgError("corrupt", "jars_differ", `Maven's ${name} is not what is pinned: ${told(wrong)}.`, {
+      throw new RdgError("corrupt", "jars_differ", `What came for ${name} is not what is pinned: ${told(wrong)}.`, {
         place: pinsOf(pinned, name),
-        hint: "Somebody serves other bytes under these names. Look at the mirror in Maven's settings and at the files in ~/.m2/repository, remove what is wrong, try again.",
+        hint: "Somebody serves other bytes under these names. Look at the mirror in the settings of Maven or pip and at the files in ~/.m2/repository, remove what is wrong, try again.",
       });
     await rm(folder, { recursive: true, force: true });
     await rename(arriving, folder);

@@ -10,6 +10,7 @@ import { Client } from "cassandra-driver";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { ServerState } from "../../scripts/cluster/cluster.ts";
 import { freePorts } from "../../scripts/cluster/ports.ts";
+import { systemTimers } from "../../src/core/clock.ts";
 import { run, type Ran } from "../foreign/run.ts";
 
 const script = fileURLToPath(new URL("../../scripts/cluster.ts", import.meta.url));
@@ -65,6 +66,25 @@ test("up, asked, down, and up again with its data", { timeout: 300_000 }, async 
   expect(await topicsOf(kafka)).toEqual(["kept"]);
 });
 
+test(
+  "Flink besides, where it is asked for: a statement runs through its SQL Gateway",
+  { timeout: 300_000 },
+  async () => {
+    const [flink, gateway] = (await freePorts(2)) as [number, number];
+    const ports = ["--flink-port", flink, "--flink-sqlgateway-port", gateway].map(String);
+    expect(await cluster("up", "flink", ...ports)).toMatchObject({ code: 0 });
+    const status = JSON.parse((await cluster("status", "--json")).stdout) as readonly ServerState[];
+    expect(status.filter(({ running }) => running).map(({ name, address }) => ({ name, address }))).toEqual([
+      { name: "flink-jobmanager", address: `http://127.0.0.1:${flink}` },
+      { name: "flink-taskmanager", address: `http://127.0.0.1:${flink}` },
+      { name: "flink-sqlgateway", address: `http://127.0.0.1:${gateway}` },
+    ]);
+    expect(
+      await valuesOf(`http://127.0.0.1:${gateway}`, "SELECT UPPER('ß' || x) FROM (VALUES ('a'), ('b')) AS t(x)"),
+    ).toEqual(expect.arrayContaining(["SSA", "SSB"]));
+  },
+);
+
 test("a port that is taken is told of, with the flag that takes another", async () => {
   const server = createServer();
   await once(server.listen(0, "127.0.0.1"), "listening");
@@ -82,7 +102,8 @@ test("a folder where nothing was started has no logs, and nothing to stop", asyn
 });
 
 test.each([
-  [["up", "mysql"], /mysql.*kafka, registry, cassandra/],
+  [["up", "mysql"], /mysql.*kafka, registry, cassandra, flink/],
+  [["up", "--with", "mysql"], /mysql.*flink/],
   [["up", "--kafka-port", "70000"], /at most 65535/],
   [["sideways"], /unknown command 'sideways'/],
 ])("%j is wrong usage", async ([command, ...flags], message) => {
@@ -98,4 +119,37 @@ async function topicsOf(port: number, created?: string): Promise<readonly string
   } finally {
     await admin.close();
   }
+}
+
+/** The first column of what a query yields, by the gateway's REST API. */
+async function valuesOf(gateway: string, statement: string): Promise<readonly unknown[]> {
+  const call = async <Answer>(path: string, body?: object): Promise<Answer> => {
+    const sent = body && {
+      method: "POST",
+      body: JSON.stringify(body),
+      headers: { "content-type": "application/json" },
+    };
+    const response = await fetch(gateway + path, sent);
+    if (!response.ok) throw new Error(await response.text());
+    return (await response.json()) as Answer;
+  };
+  const { sessionHandle } = await call<{ sessionHandle: string }>("/v2/sessions", {});
+  const session = `/v2/sessions/${sessionHandle}`;
+  const { operationHandle } = await call<{ operationHandle: string }>(`${session}/statements`, { statement });
+  const values: unknown[] = [];
+  let next: string | undefined = `${session}/operations/${operationHandle}/result/0?rowFormat=JSON`;
+  while (next !== undefined) {
+    const page: ResultPage = await call(next);
+    values.push(...(page.results?.data ?? []).map(({ fields }) => fields[0]));
+    if (page.resultType === "EOS") break;
+    next = page.nextResultUri;
+    if (page.resultType === "NOT_READY") await systemTimers.sleep(50);
+  }
+  return values;
+}
+
+interface ResultPage {
+  readonly resultType: "NOT_READY" | "PAYLOAD" | "EOS";
+  readonly nextResultUri?: string;
+  readonly results?: { readonly data: readonly { readonly fields: readonly unknown[] }[] };
 }

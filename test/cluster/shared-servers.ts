@@ -25,7 +25,8 @@ let desk: Server | undefined;
 
 export async function setup(project: TestProject): Promise<void> {
   // Before the first test: however long it takes, no test's time is used up.
-  for (const name of ["kafka", "cassandra", "apicurio"] as const) await jarsOf(name, console.error);
+  for (const name of ["kafka", "cassandra", "apicurio", "flink", "flink-lib"] as const)
+    await jarsOf(name, console.error);
   desk = createServer((request, response) => {
     addressOf(request.url ?? "").then(
       (address) => response.end(JSON.stringify(address)),

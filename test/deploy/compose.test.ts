@@ -16,6 +16,7 @@ interface Service {
   readonly environment?: Readonly<Record<string, unknown>>;
   readonly volumes?: readonly string[];
   readonly healthcheck?: unknown;
+  readonly restart?: string;
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
   readonly read_only?: boolean;
 }
@@ -47,12 +48,16 @@ test.each(services)("%s is an image of a version of its own, or built here", (_,
   else expect(existsSync(`${root}/${build}/Dockerfile`)).toBe(true);
 });
 
-test.each(services)("%s waits for services that tell when they are healthy", (_, { depends_on: needed }) => {
-  for (const [name, { condition }] of Object.entries(needed ?? {})) {
-    expect(condition).toBe("service_healthy");
-    expect(compose.services[name]?.healthcheck).toBeDefined();
-  }
-});
+test.each(services)(
+  "%s waits for services that tell when they are healthy, or that end",
+  (_, { depends_on: needed }) => {
+    for (const [name, { condition }] of Object.entries(needed ?? {})) {
+      const { healthcheck, restart } = compose.services[name]!;
+      if (condition === "service_completed_successfully") expect(restart).toBeUndefined();
+      else expect(healthcheck).toBeDefined();
+    }
+  },
+);
 
 test.each(services)("%s mounts what there is", (_, { volumes }) => {
   for (const volume of volumes ?? []) {
