@@ -9,7 +9,10 @@ export interface LoadProcess {
 }
 
 export function startLoadProcess(): LoadProcess {
-  const child: ChildProcess = fork(fileURLToPath(new URL("query-load.ts", import.meta.url)));
+  const child: ChildProcess = fork(fileURLToPath(new URL("query-load.ts", import.meta.url)), {
+    // It has one core: helpers that collect its garbage would only keep it from sending.
+    execArgv: [...process.execArgv, "--single-threaded-gc"],
+  });
   return {
     run: (job) =>
       new Promise((resolve, reject) => {

@@ -4,12 +4,12 @@
 //
 // Who sends more uses more CPU, and what it takes from the server would count as the server's loss. So, where the system has taskset, the last core is
 // the sender's and the probes' and the others are the server's, at the maximum and under overload alike. All events are new.
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { accountId } from "../examples/streaming/playback-event.ts";
 import { eventsPerBody } from "./bodies.ts";
+import { separateCores } from "./cores.ts";
 import { type SenderAnswer, startEventSender } from "./event-sender.ts";
 import { percentile } from "./percentile.ts";
 import { usageOf, usedBetween } from "./process-usage.ts";
@@ -121,22 +121,8 @@ async function observed<T>(
   return { result, eventsPerSecond, figures: { eventsPerSecond, cpuCores, traversalsMs, megabytes, queuesMax } };
 }
 
-/** Which cores the server has, and the commands that keep it and the sender apart. */
-function placement(): { readonly serverCores: number; readonly server: string[]; readonly sender: string[] } {
-  const all = cpus().length;
-  const together = { serverCores: all, server: [], sender: [] };
-  if (values.shared || all < 2) return together;
-  try {
-    // This process, with the probes.
-    execFileSync("taskset", ["-acp", String(all - 1), String(process.pid)], { stdio: "ignore" });
-  } catch {
-    return together;
-  }
-  const [first, last] = [all === 2 ? "0" : `0-${all - 2}`, String(all - 1)];
-  return { serverCores: all - 1, server: ["taskset", "-c", first], sender: ["taskset", "-c", last] };
-}
-
-const cores = placement();
+// The probes, too, are beside the sender.
+const cores = values.shared ? { serverCores: cpus().length, server: [], sender: [] } : separateCores();
 const data = await temporaryData();
 const flags = values.flags.split(" ").filter((flag) => flag !== "");
 const server = await startStreamingServer(data, { flags, prefix: cores.server });

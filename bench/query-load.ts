@@ -1,7 +1,7 @@
 // The process that sends queries: told by a message what to send, answers with the figures. It does as little per request as it can.
 //
 // Open loop: requests are due at random moments (a Poisson process) of a fixed rate, whatever the answers do; latency counts from when a request was due, so a
-// server that stalls is charged for all that would have come meanwhile. To be on time the process does not sleep while the next request is less than
+// server that stalls is charged for all that would have come meanwhile. Connections are open, and each has had an answer, before the clock starts. To be on time the process does not sleep while the next request is less than
 // two milliseconds away: it takes a core of its own then. Closed loop: every connection sends its next request when it has its answer.
 import { seededRandom } from "../src/core/random.ts";
 import { GrpcConnection, grpcCall } from "./grpc-connection.ts";
@@ -23,8 +23,11 @@ export interface LoadJob {
 export interface LoadFigures {
   readonly requestsPerSecond: number;
   readonly latencyMs: Readonly<Record<string, number>>;
-  /** Open loop: how late the requests were sent. */
+  /** Open loop: how late the requests were sent. What is left of the latency is between sending and the answer. */
   readonly sentLateMs?: Readonly<Record<string, number>>;
+  readonly answeredMs?: Readonly<Record<string, number>>;
+  /** Open loop: p99 of each half second by itself, the lowest, the median and the highest. */
+  readonly windowP99Ms?: readonly [number, number, number];
   /** By status; 0: the connection ended. */
   readonly failed: Readonly<Record<number, number>>;
   readonly answerBytesMean: number;
@@ -44,11 +47,14 @@ interface Prepared<R> {
 }
 
 const different = 20_000;
+const windowMs = 500;
 const drainMs = 5_000;
 
 class Tally {
   readonly latenciesMs: number[] = [];
   readonly lateMs: number[] = [];
+  readonly answeredMs: number[] = [];
+  readonly windows = new Map<number, number[]>();
   readonly failed: Record<number, number> = {};
   bytes = 0;
   answered = 0;
@@ -58,6 +64,15 @@ class Tally {
     this.bytes += bytes;
     this.latenciesMs.push(performance.now() - sinceMs);
     if (status !== 200) this.failed[status] = (this.failed[status] ?? 0) + 1;
+  }
+
+  /** Of an open loop: `dueMs` since it began. */
+  addDue(dueMs: number, latencyMs: number, sentLateMs: number): void {
+    this.answeredMs.push(latencyMs - sentLateMs);
+    const number = Math.floor(dueMs / windowMs);
+    const window = this.windows.get(number);
+    if (window === undefined) this.windows.set(number, [latencyMs]);
+    else window.push(latencyMs);
   }
 }
 
@@ -102,16 +117,18 @@ async function openLoop<R>(job: LoadJob, rate: number, prepared: Prepared<R>, ta
   /** Due, and waiting for a connection. */
   const due: number[] = [];
   let sent = 0;
+  const startedMs = performance.now();
   const send = (connection: Connection<R>, dueMs: number): void => {
-    tally.lateMs.push(performance.now() - dueMs);
+    const lateMs = performance.now() - dueMs;
+    tally.lateMs.push(lateMs);
     connection.send(requests[sent++ % requests.length]!, (status, bytes) => {
       tally.add(status, bytes, dueMs);
+      tally.addDue(dueMs - startedMs, performance.now() - dueMs, lateMs);
       const waiting = due.shift();
       if (waiting !== undefined) send(connection, waiting);
       else idle.push(connection);
     });
   };
-  const startedMs = performance.now();
   const endMs = startedMs + job.seconds * 1000;
   let nextMs = startedMs;
   while (nextMs < endMs) {
@@ -127,6 +144,20 @@ async function openLoop<R>(job: LoadJob, rate: number, prepared: Prepared<R>, ta
   while (tally.answered < sent + due.length && performance.now() < endMs + drainMs) {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** Opening them is work of the server's, too, which would make the first requests wait; it is none that comes with every request. */
+async function openAll<R>({ requests, connections }: Prepared<R>): Promise<void> {
+  const first = requests[0]!;
+  await Promise.all(
+    connections.map((connection) => new Promise<void>((resolve) => connection.send(first, () => resolve()))),
+  );
+}
+
+function ofOpenLoop({ lateMs, answeredMs, windows }: Tally): Partial<LoadFigures> {
+  const p99s = Float64Array.from([...windows.values()].map((window) => percentilesOf(window)["p99"]!)).toSorted();
+  const windowP99Ms = [percentile(p99s, 0), percentile(p99s, 0.5), percentile(p99s, 1)] as const;
+  return { sentLateMs: percentilesOf(lateMs), answeredMs: percentilesOf(answeredMs), windowP99Ms };
 }
 
 function percentilesOf(values: readonly number[]): Record<string, number> {
@@ -148,6 +179,7 @@ async function run(job: LoadJob): Promise<LoadFigures> {
 }
 
 async function send<R>(job: LoadJob, prepared: Prepared<R>): Promise<LoadFigures> {
+  await openAll(prepared);
   const tally = new Tally();
   const [cpu, startedMs] = [process.cpuUsage(), performance.now()];
   const rate = job.requestsPerSecond;
@@ -158,7 +190,7 @@ async function send<R>(job: LoadJob, prepared: Prepared<R>): Promise<LoadFigures
   return {
     requestsPerSecond: Math.round(tally.answered / seconds),
     latencyMs: percentilesOf(tally.latenciesMs),
-    ...(rate === undefined ? {} : { sentLateMs: percentilesOf(tally.lateMs) }),
+    ...(rate === undefined ? {} : ofOpenLoop(tally)),
     failed: tally.failed,
     answerBytesMean: Math.round(tally.bytes / tally.answered),
     requests: tally.answered,

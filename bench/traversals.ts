@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PlaybackGenerator } from "../examples/streaming/generator.ts";
 import { bodiesOf, eventsPerBody } from "./bodies.ts";
+import { separateCores } from "./cores.ts";
 import { sendBodies } from "./http-load.ts";
 import { type LoadProcess, startLoadProcess } from "./load-process.ts";
 import { mainThreadCpuSeconds, usageOf } from "./process-usage.ts";
@@ -67,7 +68,9 @@ interface MixFigures {
   readonly requestsPerSecondAndCore: number;
   /** As much as goes from starts that are all alike: what is read was read by nobody else just before, and is in no cache of the processor. */
   readonly coldCaches: Measured;
+  /** Of several runs the one in the middle, by p99; and p99 of all of them. */
   readonly halfLoad: Measured;
+  readonly halfLoadP99Ms: readonly number[];
   readonly halfLoadWithEvents?: Measured & { readonly eventsPerSecond: number };
   /** Missing where none of the rates met it. */
   readonly atGoal?: { readonly p99Ms: number; readonly requestsPerSecond: number };
@@ -84,12 +87,14 @@ export interface TraversalFigures {
 const saturating = 32;
 /** Open loop: enough for a second of the highest rates to wait in the server and not here. */
 const openConnections = 256;
+const halfLoads = 3;
 
 export async function measureTraversals(options: TraversalOptions): Promise<TraversalFigures> {
   const graph = servingGraphOf(options.edges, options.supernodeEdges);
   const startedMs = performance.now();
   const kept = options.data ?? (await temporaryData());
   const working = await temporaryData();
+  const cores = separateCores();
   const load = startLoadProcess();
   try {
     await prepareServingData(kept, graph);
@@ -102,7 +107,7 @@ export async function measureTraversals(options: TraversalOptions): Promise<Trav
       for (const mix of options.mixes) {
         const data = join(working, `${protocol}-${mix}`);
         cpSync(kept, data, { recursive: true });
-        const figures = await measureMix({ protocol, mix, graph, load, data, resident, options });
+        const figures = await measureMix({ protocol, mix, graph, load, data, resident, options, prefix: cores.server });
         mixes[protocol][mix] = figures;
         if (protocol === "http" && mix === "shallow") answerBytes = figures.saturation.answerBytesMean;
         await removeData(data);
@@ -124,12 +129,15 @@ interface MixRun {
   readonly load: LoadProcess;
   readonly data: string;
   readonly resident: number[];
+  /** A command before the server's own. */
+  readonly prefix: readonly string[];
   readonly options: TraversalOptions;
 }
 
-async function measureMix({ protocol, mix, graph, load, data, resident, options }: MixRun): Promise<MixFigures> {
+async function measureMix(given: MixRun): Promise<MixFigures> {
+  const { protocol, mix, graph, load, data, resident, options, prefix } = given;
   const { seconds, nodeFlags = [] } = options;
-  const server = await startStreamingServer(data, { nodeFlags });
+  const server = await startStreamingServer(data, { nodeFlags, prefix });
   try {
     const pairs = await somePairs(server);
     const job = (starts: MixOptions["starts"], seed: number): Omit<LoadJob, "connections"> => ({
@@ -148,7 +156,9 @@ async function measureMix({ protocol, mix, graph, load, data, resident, options 
     const saturation = await run({ connections: saturating });
     const coldCaches = await measured(load, server.pid, { ...job("uniform", 5), connections: saturating });
     const half = { connections: openConnections, requestsPerSecond: saturation.requestsPerSecond / 2 };
-    const halfLoad = await run(half);
+    const halves: Measured[] = [];
+    for (let i = 0; i < halfLoads; i++) halves.push(await run(half));
+    halves.sort((a, b) => a.latencyMs["p99"]! - b.latencyMs["p99"]!);
     const atGoal = await highestRate(mix, saturation.requestsPerSecond, options.searches, (requestsPerSecond) =>
       run({ connections: openConnections, requestsPerSecond }),
     );
@@ -160,7 +170,8 @@ async function measureMix({ protocol, mix, graph, load, data, resident, options 
       saturation,
       requestsPerSecondAndCore: Math.round(1e6 / saturation.serverCpuUsPerRequest),
       coldCaches,
-      halfLoad,
+      halfLoad: halves[halfLoads >> 1]!,
+      halfLoadP99Ms: halves.map(({ latencyMs }) => latencyMs["p99"]!),
       ...(withEvents && { halfLoadWithEvents: withEvents }),
       ...(atGoal !== undefined && { atGoal: { p99Ms: goalsP99Ms[mix], requestsPerSecond: atGoal } }),
     };

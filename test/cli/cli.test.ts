@@ -1,5 +1,5 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Dev, runCli } from "./run-cli.ts";
@@ -157,10 +157,12 @@ describe("a new folder of rdg init", () => {
   });
 
   test.runIf(process.platform === "linux")(
-    "the process asks for huge pages where Linux gives them, unless told not to, and for a small young generation",
+    "the process asks for huge pages where Linux gives them, unless told not to, for a small young generation, and for helpers that leave it a core",
     async () => {
       const commandOf = (pid: number): Promise<string> => readFile(`/proc/${pid}/cmdline`, "utf8");
       expect((await commandOf(dev.pid)).match(/--max-semi-space-size=2\0/g)).toHaveLength(1);
+      const helpers = Math.max(1, availableParallelism() - 1);
+      expect((await commandOf(dev.pid)).includes(`--v8-pool-size=${helpers}\0`)).toBe(helpers < 4);
       const wishes = async (pid: number): Promise<boolean> =>
         (await readFile(`/proc/${pid}/environ`, "utf8")).includes("glibc.malloc.hugetlb=1");
       const kernel = await readFile("/sys/kernel/mm/transparent_hugepage/enabled", "utf8").catch(() => "");
