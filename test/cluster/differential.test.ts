@@ -1,4 +1,5 @@
-// The same definition and the same requests through an embedded line and through a cluster, with two gateways and two workers: the exports are equal, byte by byte.
+// The same definition and the same requests through an embedded line and through a cluster, with two gateways and two workers: the exports of the line, of a
+// replica and of Cassandra, both fed from Kafka, are equal, byte by byte.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +8,7 @@ import { openJobsRole } from "../../src/compose/cluster/jobs-role.ts";
 import { openReplica } from "../../src/compose/cluster/replica.ts";
 import { clusterSettings } from "../../src/compose/cluster/settings.ts";
 import { createLogger } from "../../src/compose/logger.ts";
-import { topicsOf } from "../../src/compose/topics.ts";
+import { topicsOf, typeTopicsOf } from "../../src/compose/topics.ts";
 import { systemClock, systemTimers } from "../../src/core/clock.ts";
 import { type Random, seededRandom } from "../../src/core/random.ts";
 import { resolveSettings } from "../../src/core/settings.ts";
@@ -21,18 +22,22 @@ import type { GraphModel } from "../../src/model/definition.ts";
 import { parsePosition, type Position } from "../../src/model/position.ts";
 import { openEmbeddedRegistry } from "../../src/schemas/embedded/registry.ts";
 import type { SchemaRegistry } from "../../src/schemas/port.ts";
+import { cassandraStore } from "../../src/store/cassandra/store.ts";
 import { openEmbeddedStore } from "../../src/store/embedded/open.ts";
 import type { Store } from "../../src/store/port.ts";
+import { StoreFeeder } from "../../src/store/store-feeder.ts";
 import { canonicalOf } from "../export/exported.ts";
+import { firstSeed } from "../first-seed.ts";
 import { closeLine, graphOfModel, openLine } from "../line/embedded-line.ts";
 import { jsonText } from "../line/json-text.ts";
 import { RandomJob } from "../plan/random-job.ts";
-import { sharedKafka, uniqueName } from "./shared.ts";
+import { testKeyspace } from "./cassandra-keyspace.ts";
+import { sharedCassandra, sharedKafka, uniqueName } from "./shared.ts";
 
 // DIFFERENTIAL_SEED=n runs the one that failed, DIFFERENTIAL_RUNS=n as many as wanted.
 const only = process.env["DIFFERENTIAL_SEED"];
 const runs = Number(process.env["DIFFERENTIAL_RUNS"] ?? (only === undefined ? 4 : 1));
-const firstSeed = Number(only ?? Math.floor(Math.random() * 2 ** 31));
+const from = firstSeed("DIFFERENTIAL_SEED");
 const hourMs = 3_600_000;
 const patienceMs = 60_000;
 
@@ -52,7 +57,7 @@ const ports = { clock: systemClock, timers: systemTimers, logger: createLogger("
 
 test("equal definitions and requests make equal exports", { timeout: 3_600_000 }, async () => {
   let [events, bytes] = [0, 0];
-  for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
+  for (let seed = from; seed < from + runs; seed++) {
     try {
       const compared = await compare(seed);
       events += compared.events;
@@ -73,9 +78,11 @@ async function compare(seed: number): Promise<{ readonly events: number; readonl
   const here = (name: string): string => join(folder, `${seed}-${name}`);
   const embedded = await throughEmbedded(model, [...rows, ...requests], here);
   const cluster = await throughCluster(model, rows, requests, here);
-  expect(cluster.length).toBeGreaterThan(0);
-  if (cluster !== embedded) expect(cluster.split("\n")).toEqual(embedded.split("\n"));
-  return { events, bytes: cluster.length };
+  expect(embedded.length).toBeGreaterThan(0);
+  for (const [where, exported] of Object.entries(cluster)) {
+    if (exported !== embedded) expect(exported.split("\n"), where).toEqual(embedded.split("\n"));
+  }
+  return { events, bytes: embedded.length };
 }
 
 /** Nothing of it depends on when it runs: no ttl, and repeats are known for longer than a run takes. */
@@ -150,13 +157,13 @@ async function throughEmbedded(
   }
 }
 
-/** Requests go to two gateways at once; two workers share the partitions. */
+/** Requests go to two gateways at once; two workers share the partitions; a replica and Cassandra take what they publish. */
 async function throughCluster(
   model: GraphModel,
   rows: readonly ProduceRequest[],
   requests: readonly ProduceRequest[],
   here: (name: string) => string,
-): Promise<string> {
+): Promise<{ readonly replica: string; readonly cassandra: string }> {
   const { bootstrap } = await sharedKafka();
   const prefix = `${uniqueName("differential")}.`;
   const graph = graphOfModel(model);
@@ -186,6 +193,7 @@ async function throughCluster(
   const replica = await openReplica({ ...ports, model, log: logs[1]!, settings, continuationKey, onFailure });
   opened.defer(() => replica.close());
   await replica.start();
+  const cassandra = await feedCassandra(model, logs[0]!, opened);
   const lanes = gateways.map(async (gateway, lane) => {
     const positions: Position[] = [];
     for (const request of requests.filter((_, i) => i % gateways.length === lane)) {
@@ -195,7 +203,25 @@ async function throughCluster(
   });
   const positions = (await Promise.all(lanes)).flat();
   expect(await replica.waitFor(positions, patienceMs, new AbortController().signal)).toBe(true);
-  return await exportOf(model, replica.store);
+  expect(await cassandra.feeder.waitFor(positions, patienceMs)).toBe(true);
+  return { replica: await exportOf(model, replica.store), cassandra: await exportOf(model, cassandra.store) };
+}
+
+async function feedCassandra(
+  model: GraphModel,
+  log: Log,
+  opened: AsyncDisposableStack,
+): Promise<{ readonly store: Store; readonly feeder: StoreFeeder }> {
+  const keyspace = await testKeyspace(await sharedCassandra(), uniqueName("differential"));
+  opened.defer(() => keyspace.close());
+  const store = await cassandraStore(keyspace.optionsOf(model, systemClock));
+  opened.defer(() => store.close());
+  const onFailure = (error: unknown): void => console.error(error);
+  const told = { onApplied: () => undefined, onBlocked: () => undefined, onFailure };
+  const feeder = new StoreFeeder({ log, store, timers: systemTimers, typeTopic: typeTopicsOf(model)[0]!, ...told });
+  opened.defer(() => feeder.close());
+  feeder.start().catch(onFailure);
+  return { store, feeder };
 }
 
 async function produce(gateway: Gateway, request: ProduceRequest): Promise<Position[]> {

@@ -31,6 +31,7 @@ const placesCount = 12;
 export const peopleIds = Array.from({ length: peopleCount }, (_, i) => `person ${i}`);
 const placeIds = Array.from({ length: placesCount }, (_, i) => `place ${i}`);
 const retryMs = 20;
+const sendTimeoutMs = 8_000;
 
 export class Visits {
   readonly #random: Random;
@@ -39,6 +40,8 @@ export class Visits {
   readonly #people = new Map<string, { visits: number; spent: number }>();
   readonly #places = new Map<string, number>();
   readonly #visited = new Map<string, Visited>();
+  /** Of each person, also what is not acknowledged yet. */
+  readonly #begun = new Map<string, number>();
   #number = 0;
   acknowledged = 0;
   /** Requests that had to be sent again. */
@@ -54,6 +57,11 @@ export class Visits {
   /** Of a person, acknowledged so far. */
   visitsOf(person: string): number {
     return this.#people.get(person)?.visits ?? 0;
+  }
+
+  /** Of a person, sent so far: nobody may tell of more. */
+  begunVisitsOf(person: string): number {
+    return this.#begun.get(person) ?? 0;
   }
 
   /** Positions that a reader waits for to see everything that is acknowledged now. */
@@ -124,7 +132,8 @@ export class Visits {
       ...(waitFor.length === 0 ? {} : { waitFor, timeoutMs: 10_000 }),
     };
     const body = JSON.stringify(request);
-    const headers = { "content-type": "application/json" };
+    // A connection of its own: one that is kept open may lead to a process that is gone.
+    const headers = { "content-type": "application/json", connection: "close" };
     const response = await fetch(`${url}/v1/traverse`, {
       method: "POST",
       headers,
@@ -140,9 +149,11 @@ export class Visits {
 
   #visit(): Visit {
     const pick = (ids: readonly string[]): string => ids[this.#random.below(ids.length)]!;
+    const personId = pick(peopleIds);
+    this.#begun.set(personId, this.begunVisitsOf(personId) + 1);
     return {
       visitId: `visit ${++this.#number}`,
-      personId: pick(peopleIds),
+      personId,
       placeId: pick(placeIds),
       spent: this.#random.below(1000),
       at: new Date(Date.now() - this.#random.below(1000)).toISOString(),
@@ -191,7 +202,7 @@ export class Visits {
         method: "POST",
         headers,
         body,
-        signal: AbortSignal.timeout(20_000),
+        signal: AbortSignal.timeout(sendTimeoutMs),
       }).catch(() => undefined);
       const text = await response?.text().catch(() => undefined);
       if (response?.status === 202 && text !== undefined)
