@@ -1,7 +1,9 @@
 // `rdg deploy`: brings a definition to a cluster, so that processes can run it.
 import type { Command } from "commander";
+import { withPlacement } from "../compose/cluster/placement-settings.ts";
 import { clusterSettings } from "../compose/cluster/settings.ts";
 import { withOverrides } from "../compose/cluster/topic-overrides.ts";
+import { systemClock } from "../core/clock.ts";
 import { stepLines } from "./deployment-steps.ts";
 import { print, printJson } from "./output.ts";
 import { addSettingFlags, settingsOf } from "./settings.ts";
@@ -20,18 +22,19 @@ export function addDeployCommand(program: Command): void {
     );
   addSettingFlags(command, clusterSettings).action(
     async (file: string | undefined, options: Record<string, unknown>) => {
-      const { values, topics } = await settingsOf(options);
+      const { values, topics, placement } = await settingsOf(options);
       const [{ withCluster }, { deploy }, { loadGraph }] = await Promise.all([
         import("../compose/cluster/cluster.ts"),
         import("../compose/cluster/deploy.ts"),
         import("../compose/graph-file.ts"),
       ]);
-      const graph = withOverrides(await loadGraph(file), topics);
+      const graph = withPlacement(withOverrides(await loadGraph(file), topics), placement);
       const allow = [
         ...(options["allowLoss"] === true ? (["loss"] as const) : []),
         ...(options["allowBreaking"] === true ? (["breaking"] as const) : []),
       ];
-      const { steps } = await withCluster(values, (cluster) => deploy({ graph, cluster, allow }));
+      const by = { operation: "rdg deploy", clock: systemClock };
+      const { steps } = await withCluster(values, (cluster) => deploy({ graph, cluster, allow, by }));
       if (options["json"] === true) printJson({ graph: graph.model.name, fingerprint: graph.fingerprint, steps });
       else for (const line of stepLines(steps, "everything is there")) print(line);
     },

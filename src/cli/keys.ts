@@ -48,7 +48,7 @@ export function addKeysCommand(program: Command): void {
     .action(revoke);
 }
 
-export function addFolderOptions(command: Command): Command {
+function addFolderOptions(command: Command): Command {
   return command
     .option("--data <text>", "folder of all data")
     .option("--config <file>", "settings file (default: rdg.config.ts where it exists)");

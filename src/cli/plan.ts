@@ -1,6 +1,7 @@
 // `rdg plan`: prints what a definition asks for: topics, schemas, types and jobs; what has changed of topics that teams have; what a deployment would do.
 import type { Command } from "commander";
 import type { DeploymentStep } from "../compose/cluster/deployment-plan.ts";
+import { withPlacement } from "../compose/cluster/placement-settings.ts";
 import { clusterSettings } from "../compose/cluster/settings.ts";
 import { withOverrides } from "../compose/cluster/topic-overrides.ts";
 import type { Graph } from "../index.ts";
@@ -40,7 +41,7 @@ Example:
       import("../compose/describe-graph.ts"),
       import("../compose/graph-file.ts"),
     ]);
-    const graph = withOverrides(await loadGraph(file), settings.topics);
+    const graph = withPlacement(withOverrides(await loadGraph(file), settings.topics), settings.placement);
     const steps = settings.values["kafka.bootstrap"] === "" ? undefined : await stepsOf(graph, settings);
     const registry = options.registry ?? settings.values["registry.url"];
     const sources = registry === "" ? undefined : await checked(graph.model, { ...options, registry });

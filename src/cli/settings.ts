@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
-import { clusterSettings } from "../compose/cluster/settings.ts";
+import { type Placement, readPlacement, readStores } from "../compose/cluster/placement-settings.ts";
+import { type ClusterSettings, clusterSettings } from "../compose/cluster/settings.ts";
 import { readTopicOverrides, type TopicOverrides } from "../compose/cluster/topic-overrides.ts";
 import { embeddedSettings } from "../compose/settings.ts";
 import { resolvePackageToThisCopy } from "../compose/this-copy.ts";
@@ -24,6 +25,8 @@ export function addSettingFlags(command: Command, list: SettingList = embeddedSe
 export interface InvocationSettings extends ResolvedSettings<typeof clusterSettings> {
   /** Of the file. */
   readonly topics: TopicOverrides;
+  readonly placement: Placement;
+  readonly values: ClusterSettings;
 }
 
 /** One file serves all commands: each takes of it what it needs. @throws RdgError invalid, naming where the bad value came from */
@@ -31,13 +34,20 @@ export async function settingsOf(options: Readonly<Record<string, unknown>>): Pr
   const flags: Record<string, unknown> = {};
   for (const name of Object.keys(clusterSettings)) flags[name] = options[optionKey(name)];
   const file = await readSettingsFile(options["config"]);
-  const { topics, ...content } = file?.content ?? {};
+  const { topics, stores: writtenStores, placement, ...content } = file?.content ?? {};
   const resolved = resolveSettings(clusterSettings, {
     environment: process.env,
     flags,
     ...(file === undefined ? {} : { file: { path: file.path, content } }),
   });
-  return { ...resolved, topics: readTopicOverrides(topics, file?.path ?? "") };
+  const path = file?.path ?? "";
+  const stores = readStores(writtenStores, resolved.values, process.env, path);
+  return {
+    ...resolved,
+    values: { ...resolved.values, stores },
+    topics: readTopicOverrides(topics, path),
+    placement: readPlacement(placement, stores, path),
+  };
 }
 
 /** The key under which commander keeps a flag's value: `--store-memory` is `storeMemory`. */

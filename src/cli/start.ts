@@ -1,5 +1,6 @@
 // `rdg start`: runs some roles of a cluster in this process until SIGTERM or Ctrl-C, which it answers by handing over in order.
 import type { Command } from "commander";
+import { withPlacement } from "../compose/cluster/placement-settings.ts";
 import { clusterSettings } from "../compose/cluster/settings.ts";
 import { withOverrides } from "../compose/cluster/topic-overrides.ts";
 import { print, say, type Finish } from "./output.ts";
@@ -19,13 +20,13 @@ export function addStartCommand(program: Command, finish: Finish): void {
     );
   addSettingFlags(command, clusterSettings).action(
     async (file: string | undefined, options: Record<string, unknown>) => {
-      const { values, topics } = await settingsOf(options);
+      const { values, topics, placement } = await settingsOf(options);
       tuneProcess({ hugePages: values["memory.hugePages"] });
       const [{ startProcess }, { loadGraph }] = await Promise.all([
         import("../compose/cluster/process.ts"),
         import("../compose/graph-file.ts"),
       ]);
-      const graph = withOverrides(await loadGraph(file), topics);
+      const graph = withPlacement(withOverrides(await loadGraph(file), topics), placement);
       finish(
         await runUntilStopped({
           start: () => startProcess(graph, values),

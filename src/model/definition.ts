@@ -79,6 +79,8 @@ export interface NodeModel {
   readonly properties: readonly PropertyModel[];
   readonly ttlMs?: number;
   readonly published?: Publication;
+  /** Name of the store that it is on; missing: the main one. Said by settings, not by definitions. */
+  readonly store?: string;
 }
 
 export interface EdgeModel {
@@ -89,6 +91,7 @@ export interface EdgeModel {
   readonly properties: readonly PropertyModel[];
   readonly ttlMs?: number;
   readonly published?: Publication;
+  readonly store?: string;
 }
 
 export interface JobSettings {

@@ -1,12 +1,13 @@
 // Bringing definitions to a cluster: what plan says, what deploy does and refuses, and what drift is noticed.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock, systemTimers } from "../../src/core/clock.ts";
 import { batchOf } from "../../src/log/conformance-batches.ts";
 import { inspectTopics } from "../../src/log/kafka/inspect.ts";
 import { openKafkaLog } from "../../src/log/kafka/log.ts";
+import type { AuditRecord } from "../../src/serve/auth/audit-log.ts";
 import { type Ran, runCli } from "../cli/run-cli.ts";
 import { type RegistryServer, startRegistry } from "./servers.ts";
 import { sharedKafka, uniqueName } from "./shared.ts";
@@ -78,6 +79,35 @@ test("plan tells what deploy does; the second deployment has nothing to do", asy
   const { out } = await rdg("plan");
   expect(out).toMatch(/to deploy\n  nothing: everything is there\n$/);
   expect(await rdg("status", "--drift")).toMatchObject({ code: 0, out: "the cluster is as it was deployed\n" });
+});
+
+test("who deployed what is kept in the cluster: written before anything is touched, and when it is done", async () => {
+  await define({ [events]: { partitions: 2 } });
+  const steps = await stepsOf("deploy");
+  await stepsOf("deploy");
+  await define({ [events]: { partitions: 2, retention: { time: "1h" } } });
+  expect(await rdg("deploy")).toMatchObject({ code: 4 });
+  await stepsOf("deploy", "--allow-loss");
+  const { code, out } = await rdg("audit", "--deployments", "--json");
+  expect(code).toBe(0);
+  const records = out
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as AuditRecord);
+  const whole = ["deployment.begun", "definition.deployed"];
+  // What changed nothing, and what was refused, has done nothing.
+  expect(records.map(({ event }) => event)).toEqual([...whole, ...whole]);
+  for (const { at, who, operation, target } of records) {
+    expect({ who, operation, target }).toMatchObject({ who: { id: `user:${userInfo().username}` }, target: "shop" });
+    expect(Math.abs(Date.now() - Date.parse(at))).toBeLessThan(3_600_000);
+  }
+  expect(records[0]!.details!["steps"]).toHaveLength(steps.length);
+  expect(records[0]!.details!["before"]).toBeUndefined();
+  expect(records[2]!.details).toMatchObject({
+    before: records[0]!.details!["fingerprint"],
+    allowed: ["loss"],
+    steps: [expect.stringMatching(/^loss: topic events\.sale: kept for 6h -> kept for 1h$/)],
+  });
 });
 
 test("what deletes records, or breaks who uses them, is refused unless it is allowed; what cannot be done is refused", async () => {

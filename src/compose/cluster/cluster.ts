@@ -6,8 +6,8 @@ import type { Log } from "../../log/port.ts";
 import { openConfluentRegistry } from "../../schemas/confluent/registry.ts";
 import { createLogger } from "../logger.ts";
 import type { Cluster } from "./deployment-plan.ts";
+import { placedTables } from "./placed-graph.ts";
 import { type ClusterSettings, kafkaConnectionOf, kafkaLogSettingsOf, registryConnectionOf } from "./settings.ts";
-import { sharedTables } from "./shared-store.ts";
 
 /** @throws RdgError invalid, `bad_setting`; unavailable, `kafka_unavailable` */
 export async function withCluster<T>(
@@ -24,6 +24,6 @@ export async function withCluster<T>(
   opened.defer(() => log.close());
   const topics = inspectTopics(kafka);
   opened.defer(() => topics.close());
-  const tables = sharedTables({ settings, ...ports, logger: createLogger(settings["log.level"]) });
-  return await use({ log, registry, topics, ...(tables && { tables }) });
+  const tables = placedTables({ settings, ...ports, logger: createLogger(settings["log.level"]) });
+  return await use({ log, registry, topics, tables });
 }

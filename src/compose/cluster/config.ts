@@ -6,7 +6,18 @@ import type { clusterSettings } from "./settings.ts";
 export type RdgConfig = Section<typeof clusterSettings> & {
   /** By topic, such as `events.playback`: instead of what the definition says. Taken when it is deployed. */
   readonly topics?: Readonly<Record<string, TopicConfig>>;
+  /** Stores beside the main one, by name: what they say of their own stands in place of what `cassandra` says. */
+  readonly stores?: Readonly<Record<string, StoreConfig>>;
+  /** By type, such as `edges.watched`: the name of the store that it is on; "main" without. Taken when it is deployed. */
+  readonly placement?: Readonly<Record<string, string>>;
 };
+
+export type StoreConfig = {
+  /** "cassandra" unless said. */
+  readonly kind?: "cassandra" | "embedded";
+} & { readonly [N in keyof OfCassandra]?: OfCassandra[N] extends Setting<infer K> ? WrittenKinds[K] : never };
+
+type OfCassandra = Under<typeof clusterSettings, "cassandra">;
 
 export interface TopicConfig {
   /**

@@ -3,6 +3,7 @@ import { RdgError } from "../../core/errors.ts";
 import type { Graph } from "../../index.ts";
 import type { Log, TopicSettings } from "../../log/port.ts";
 import { modelSchemas } from "../../model/avro/schemas.ts";
+import { auditTopic, type Deploying, recordDeployment } from "./deployment-audit.ts";
 import { type Cluster, type DeploymentPlan, isOwnTopic, planDeployment, type StepRisk } from "./deployment-plan.ts";
 import { changeDeployment, deploymentOf, deploymentTopic } from "./deployment.ts";
 
@@ -11,24 +12,28 @@ export interface DeployOptions {
   readonly cluster: Cluster & { readonly log: Log };
   /** What is done although it is not safe. */
   readonly allow: readonly StepRisk[];
+  readonly by: Deploying;
 }
 
 /**
  * Answers what was done; nothing where everything was there.
  * @throws RdgError conflict, `deployment_refused`, before anything is touched; conflict when somebody else deploys at the same time
  */
-export async function deploy({ graph, cluster, allow }: DeployOptions): Promise<DeploymentPlan> {
+export async function deploy({ graph, cluster, allow, by }: DeployOptions): Promise<DeploymentPlan> {
   const { log, registry, topics } = cluster;
   const plan = await planDeployment(graph, cluster);
   refuse(plan, allow);
   if (plan.steps.length === 0) return plan;
-  await log.ensureTopics([deploymentTopic]);
-  await changeDeployment(log, async (before) => {
+  await log.ensureTopics([deploymentTopic, auditTopic]);
+  await changeDeployment(log, async (before, producer) => {
     const after = deploymentOf(graph, before);
+    const change = { graph, before: before?.fingerprint, steps: plan.steps, allowed: allow };
+    await recordDeployment(producer, "deployment.begun", by, change);
     // What is kept for longer until now stays so until everything else is done.
     await log.ensureTopics(plan.desired.map((topic) => generous(topic, plan)));
     for (const { subject, schema } of modelSchemas(after.model, log.prefix)) await registry.register(subject, schema);
     await cluster.tables?.make(after.model);
+    await recordDeployment(producer, "definition.deployed", by, change);
     return after;
   });
   await log.ensureTopics(plan.desired);

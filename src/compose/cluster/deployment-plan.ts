@@ -7,6 +7,8 @@ import { classifyChange } from "../../model/change.ts";
 import type { GraphModel } from "../../model/definition.ts";
 import type { SchemaRegistry } from "../../schemas/port.ts";
 import { topicsOf } from "../topics.ts";
+import { auditTopic } from "./deployment-audit.ts";
+import { placementSteps } from "./placement-steps.ts";
 import { type Deployment, deploymentOf, deploymentTopic, readDeployment } from "./deployment.ts";
 import { schemaSteps } from "./schema-steps.ts";
 
@@ -22,6 +24,8 @@ export interface SharedTables {
   /** What is missing for the definition, for people. @throws RdgError conflict where a column means something else */
   missing(model: GraphModel): Promise<readonly string[]>;
   make(model: GraphModel): Promise<void>;
+  /** Offset of the last transaction that a store has applied; -1 before the first, or where it is no store that processes share. */
+  applied(model: GraphModel, store: string): Promise<number>;
 }
 
 /**
@@ -33,7 +37,7 @@ export interface SharedTables {
 export type StepRisk = "safe" | "loss" | "breaking" | "impossible";
 
 export interface DeploymentStep {
-  readonly kind: "topic" | "schema" | "table" | "definition";
+  readonly kind: "topic" | "schema" | "table" | "definition" | "placement";
   readonly name: string;
   readonly action: "create" | "change";
   /** For people, such as `retention 6h -> 1h`. */
@@ -56,7 +60,7 @@ export async function planDeployment(graph: Graph, cluster: Cluster): Promise<De
   const { log, registry } = cluster;
   const deployed = await readDeployment(log);
   const target = deploymentOf(graph, deployed);
-  const desired = [deploymentTopic, ...topicsOf(target.model)];
+  const desired = [deploymentTopic, auditTopic, ...topicsOf(target.model)];
   const known = new Map((await log.topics()).map((topic) => [topic.name, topic]));
   const found = await cluster.topics.find(desired.filter(isOwnTopic).map(({ name }) => name));
   const steps = [
@@ -64,6 +68,7 @@ export async function planDeployment(graph: Graph, cluster: Cluster): Promise<De
     ...(await schemaSteps(target.model, deployed?.model, registry, log.prefix)),
     ...(await tableSteps(target, cluster.tables)),
     ...definitionSteps(target, deployed),
+    ...(await placementSteps(target.model, deployed?.model, cluster)),
   ];
   return { steps, target, desired, found };
 }

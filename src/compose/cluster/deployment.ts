@@ -6,9 +6,10 @@ import { crc32 } from "node:zlib";
 import { RdgError } from "../../core/errors.ts";
 import { randomId, secretBytes } from "../../core/random.ts";
 import type { Graph } from "../../index.ts";
-import type { Log, LogReader, TopicSettings } from "../../log/port.ts";
+import type { Log, LogReader, Producer, TopicSettings } from "../../log/port.ts";
 import { alignModel } from "../../model/align.ts";
 import { definitionFormat, type GraphModel } from "../../model/definition.ts";
+import { onStore } from "./placement-settings.ts";
 
 /** 1: the first. */
 const format = 1;
@@ -52,15 +53,15 @@ export async function readDeployment(log: LogReader): Promise<Deployment | undef
   return text === undefined ? undefined : decode(text);
 }
 
-/** Reads what is deployed, and writes what `next` makes of it, unless somebody else deploys meanwhile: that is a conflict, and nothing is written. */
+/** Reads what is deployed, and writes what `next` makes of it, unless somebody else deploys meanwhile: that is a conflict, and nothing is written. `next` may write of it with the producer. */
 export async function changeDeployment(
   log: Log,
-  next: (deployed: Deployment | undefined) => Promise<Deployment>,
+  next: (deployed: Deployment | undefined, producer: Producer) => Promise<Deployment>,
 ): Promise<Deployment> {
   const producer = await log.producer("deployment");
   try {
     const before = await readDeployment(log);
-    const after = await next(before);
+    const after = await next(before, producer);
     const text = encode(after);
     if (before !== undefined && encode(before) === text) return after;
     await producer.append(deploymentTopic.name, 0, { count: 1, keys: columnOf(key), values: columnOf(text) });
@@ -96,7 +97,9 @@ export function alignWithDeployment(graph: Graph, { model: deployed }: Deploymen
   }
   const partitionsOf = new Map(deployed.events.map(({ name, partitions }) => [name, partitions]));
   const events = aligned.events.map((event) => ({ ...event, partitions: partitionsOf.get(event.name)! }));
-  return { ...graph, model: { ...aligned, events } };
+  const nodes = aligned.nodes.map((node, i) => onStore(node, deployed.nodes[i]!.store));
+  const edges = aligned.edges.map((edge, i) => onStore(edge, deployed.edges[i]!.store));
+  return { ...graph, model: { ...aligned, events, nodes, edges } };
 }
 
 export function nothingDeployed(): RdgError {

@@ -15,8 +15,8 @@ import { deploy } from "./deploy.ts";
 import type { Cluster } from "./deployment-plan.ts";
 import { alignWithDeployment, nothingDeployed, readDeployment } from "./deployment.ts";
 import { type JobsRole, openJobsRole } from "./jobs-role.ts";
+import { openServedGraph, openStoreWriters, placedTables, placesOf } from "./placed-graph.ts";
 import { openProcessFolder } from "./process-folder.ts";
-import { openReplica } from "./replica.ts";
 import { parseRoles, type Roles } from "./roles.ts";
 import type { ServedGraph } from "./served-graph.ts";
 import {
@@ -26,8 +26,7 @@ import {
   kafkaLogSettingsOf,
   registryConnectionOf,
 } from "./settings.ts";
-import { openSharedGraph, sharedTables } from "./shared-store.ts";
-import { openStoreWriter, type StoreWriter } from "./store-writer.ts";
+import type { StoreWriter } from "./store-writer.ts";
 
 export interface ProcessOptions {
   readonly graph: Graph;
@@ -56,8 +55,8 @@ export interface ProcessParts {
 export async function openParts(options: ProcessOptions, opened: AsyncDisposableStack): Promise<ProcessParts> {
   const { settings, clock, timers } = options;
   const roles = parseRoles(settings.role);
-  const shared = isShared(settings);
-  if (roles.has("store") && !shared && !roles.has("serve")) throw storesNothing();
+  const named = [settings, ...(settings.stores?.values() ?? [])];
+  if (roles.has("store") && !named.some(isShared) && !roles.has("serve")) throw storesNothing();
   const connection = await kafkaConnectionOf(settings);
   const folder = await openProcessFolder(settings.data);
   opened.defer(() => folder.release());
@@ -66,24 +65,25 @@ export async function openParts(options: ProcessOptions, opened: AsyncDisposable
   opened.defer(() => log.close());
   const registry = await openRegistry(roles, options);
   opened.defer(() => registry.close());
-  const tables = sharedTables(options);
-  const cluster = { log, registry, topics: inspectTopics(kafka), ...(tables && { tables }) };
-  if (settings["deploy.onStart"]) await deployHere(options.graph, cluster);
+  const tables = placedTables(options);
+  const cluster = { log, registry, topics: inspectTopics(kafka), tables };
+  if (settings["deploy.onStart"]) await deployHere(options, cluster);
   const deployment = await readDeployment(log);
   // A registry comes first: deployments register their schemas there.
   if (deployment === undefined && [...roles].some((role) => role !== "registry")) throw nothingDeployed();
   const graph = deployment === undefined ? options.graph : alignWithDeployment(options.graph, deployment);
   const { model } = graph;
   let writer: StoreWriter | undefined;
-  if (roles.has("store") && shared) {
-    writer = await openStoreWriter({ ...options, model, log });
-    opened.defer(() => writer!.close());
+  if (roles.has("store")) {
+    writer = await openStoreWriters({ ...options, model, log });
+    if (writer === undefined && !roles.has("serve")) throw storesNothing();
+    opened.defer(async () => await writer?.close());
   }
   let served: ServedGraph | undefined;
   if (roles.has("serve")) {
     const { id, continuationKey } = deployment!;
-    if (!shared) await folder.belongsTo(id);
-    served = await (shared ? openSharedGraph : openReplica)({ ...options, model, log, continuationKey });
+    if (placesOf(model, settings).some(({ isShared }) => !isShared)) await folder.belongsTo(id);
+    served = await openServedGraph({ ...options, model, log, continuationKey });
     opened.defer(() => served!.close());
   }
   let jobs: JobsRole | undefined;
@@ -101,9 +101,9 @@ export async function openParts(options: ProcessOptions, opened: AsyncDisposable
   return { roles, graph, log, registry, gateway, jobs, served, writer };
 }
 
-async function deployHere(graph: Graph, cluster: Cluster & { readonly log: Log }): Promise<void> {
+async function deployHere({ graph, clock }: ProcessOptions, cluster: Cluster & { readonly log: Log }): Promise<void> {
   try {
-    await deploy({ graph, cluster, allow: [] });
+    await deploy({ graph, cluster, allow: [], by: { operation: "rdg start --deploy-on-start", clock } });
   } finally {
     cluster.topics.close();
   }

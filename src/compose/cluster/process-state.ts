@@ -117,7 +117,7 @@ export async function measureProcess(measured: MeasuredProcess): Promise<Measure
 async function storeFigures({ log }: ProcessParts, { store, typeTopic, ...served }: ServedGraph) {
   const [statistics, appliedOffset, [bounds]] = await Promise.all([
     // To count what a store elsewhere holds is to read all of it.
-    store.capabilities.local === true ? store.statistics() : noStatistics,
+    store.capabilities.local === true ? store.statistics() : (served.statistics?.() ?? noStatistics),
     served.appliedOffset(),
     log.bounds(typeTopic),
   ]);

@@ -4,6 +4,8 @@ import type { Clock, Timers } from "../../core/clock.ts";
 import { type RdgError, describeError } from "../../core/errors.ts";
 import type { LogReader } from "../../log/port.ts";
 import type { GraphModel } from "../../model/definition.ts";
+import type { StorePart } from "../../store/placed/placement.ts";
+import { keepingPart } from "../../store/placed/project.ts";
 import { StoreFeeder } from "../../store/store-feeder.ts";
 import { openStore } from "../embedded-store.ts";
 import type { Logger } from "../logger.ts";
@@ -13,6 +15,8 @@ import type { ClusterSettings } from "./settings.ts";
 
 export interface ReplicaOptions {
   readonly model: GraphModel;
+  /** Where the model is what the replica has of a graph that is on several stores. */
+  readonly part?: StorePart;
   readonly log: LogReader;
   readonly settings: ClusterSettings;
   readonly clock: Clock;
@@ -24,10 +28,11 @@ export interface ReplicaOptions {
 }
 
 export async function openReplica(options: ReplicaOptions): Promise<ServedGraph> {
-  const { model, log, settings, timers, logger } = options;
+  const { model, part, log, settings, timers, logger } = options;
   const typeTopic = typeTopicsOf(model)[0]!;
   const [bounds] = await log.bounds(typeTopic);
   const store = await openStore(model, settings, join(settings.data, "store"), options, bounds!.first === 0);
+  if (part !== undefined) keepingPart(store, part);
   let blocked: RdgError | undefined;
   const feeder = new StoreFeeder({
     log,

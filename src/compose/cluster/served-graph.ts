@@ -1,7 +1,7 @@
 // The graph as a serving process has it: a replica of its own, or a store that processes share.
 import type { RdgError } from "../../core/errors.ts";
 import type { WaitFor } from "../../query/positions.ts";
-import type { Store } from "../../store/port.ts";
+import type { Store, StoreStatistics } from "../../store/port.ts";
 
 export interface ServedGraph {
   readonly store: Store;
@@ -16,6 +16,8 @@ export interface ServedGraph {
   appliedOffset(): Promise<number>;
   /** Runs `work` while nothing is applied; missing where others apply. */
   readonly still?: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Of what lies in this process's memory, where not all of it does. */
+  readonly statistics?: () => Promise<StoreStatistics>;
   /** Why it takes no more, while it does not. */
   blocked(): RdgError | undefined;
   /** Resolves when it may be asked. @throws RdgError corrupt */

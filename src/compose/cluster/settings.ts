@@ -137,7 +137,10 @@ export const clusterSettings = {
   ...cacheServerSettings,
 } as const satisfies SettingList;
 
-export type ClusterSettings = SettingValues<typeof clusterSettings>;
+export type ClusterSettings = SettingValues<typeof clusterSettings> & {
+  /** Of the settings file: stores beside the main one, for types that are placed there. */
+  readonly stores?: ReadonlyMap<string, ClusterSettings>;
+};
 
 /** @throws RdgError invalid, `bad_setting` */
 export async function kafkaConnectionOf(settings: ClusterSettings): Promise<KafkaConnection> {

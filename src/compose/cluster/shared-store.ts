@@ -5,6 +5,8 @@ import type { LogReader } from "../../log/port.ts";
 import type { GraphModel } from "../../model/definition.ts";
 import type { Position } from "../../model/position.ts";
 import { type CassandraStore, cassandraStore, cassandraTableChanges } from "../../store/cassandra/store.ts";
+import type { StorePart } from "../../store/placed/placement.ts";
+import { keepingPart } from "../../store/placed/project.ts";
 import type { AppliedPositions } from "../../store/port.ts";
 import { waitersMax } from "../../store/store-feeder.ts";
 import type { Logger } from "../logger.ts";
@@ -15,6 +17,8 @@ import { cassandraBoundsOf, cassandraConnectionOf, type ClusterSettings, isShare
 
 export interface SharedStoreOptions {
   readonly model: GraphModel;
+  /** Where the model is what this store has of a graph that is on several. */
+  readonly part?: StorePart;
   readonly settings: ClusterSettings;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -23,11 +27,13 @@ export interface SharedStoreOptions {
 
 /** @param tables `make` by deployments only */
 export async function openSharedStore(
-  { model, settings, clock, timers }: SharedStoreOptions,
+  { model, part, settings, clock, timers }: SharedStoreOptions,
   tables: "make" | "expect" = "expect",
 ): Promise<CassandraStore> {
   const connection = cassandraConnectionOf(settings);
-  return await cassandraStore({ model, connection, settings: cassandraBoundsOf(settings), clock, timers, tables });
+  const bounds = cassandraBoundsOf(settings);
+  const store = await cassandraStore({ model, connection, settings: bounds, clock, timers, tables });
+  return part === undefined ? store : keepingPart(store, part);
 }
 
 /** The tables of the shared store, for deployments. Undefined where none is shared. */
@@ -43,7 +49,24 @@ export function sharedTables(options: Omit<SharedStoreOptions, "model">): Shared
     async make(model) {
       await (await openSharedStore({ ...options, model }, "make")).close();
     },
+    async applied(model) {
+      // Positions are there before the tables of any type.
+      const ofNone = { ...model, nodes: [], edges: [] };
+      if ((await this.missing(ofNone).catch(noneOfUnknown)).length > 0) return -1;
+      const store = await openSharedStore({ ...options, model: ofNone });
+      try {
+        return Math.max(-1, ...(await store.applied()).sources.values());
+      } finally {
+        await store.close();
+      }
+    },
   };
+}
+
+/** A keyspace that is not there has nothing. */
+function noneOfUnknown(error: unknown): readonly string[] {
+  if (error instanceof RdgError && error.kind === "not_found") return [error.message];
+  throw error;
 }
 
 /** How often a store that others write to is asked how far it is, while somebody waits. */

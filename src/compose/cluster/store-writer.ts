@@ -3,6 +3,7 @@ import { describeError } from "../../core/errors.ts";
 import { systemRandom } from "../../core/random.ts";
 import type { Log } from "../../log/port.ts";
 import type { StoreWriting } from "../../observe/port.ts";
+import { mainStore, type StorePart } from "../../store/placed/placement.ts";
 import { StoreFeeder } from "../../store/store-feeder.ts";
 import { typeTopicsOf } from "../topics.ts";
 import { deploymentTopic } from "./deployment.ts";
@@ -16,15 +17,16 @@ export interface StoreWriter {
 }
 
 const retryMs = 1_000;
-/** No job has this name: it is no name of an event. */
-const writerName = "store.writer";
+/** No job has this name: it is no name of an event. Every store has its own. */
+const writerNameOf = (part: StorePart | undefined): string =>
+  part === undefined || part.name === mainStore ? "store.writer" : `store.writer.${part.name}`;
 
 /**
  * Of several processes one writes, the others stand by: whose turn it is goes by the one partition of the deployment's topic, which the log gives to one of
  * them. One that was given up and does not know it yet does no harm: what it writes are registers.
  */
 export async function openStoreWriter(options: SharedStoreOptions & { readonly log: Log }): Promise<StoreWriter> {
-  const { log, model, settings, clock, timers, logger } = options;
+  const { log, model, part, settings, clock, timers, logger } = options;
   const store = await openSharedStore(options);
   const sweeper = new Sweeper({
     store,
@@ -75,7 +77,7 @@ export async function openStoreWriter(options: SharedStoreOptions & { readonly l
     }
   };
   const run = async (): Promise<void> => {
-    const worker = await log.joinJob(writerName, deploymentTopic.name);
+    const worker = await log.joinJob(writerNameOf(part), deploymentTopic.name);
     while (!stopped.signal.aborted) {
       try {
         await turn(worker);

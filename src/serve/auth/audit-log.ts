@@ -21,6 +21,7 @@ export interface AuditEntry {
     | "admin.denied"
     | "key.created"
     | "key.revoked"
+    | "deployment.begun"
     | "definition.deployed";
   /** Whoever asked over the network, or the user of the operating system who ran a command. */
   readonly who: Pick<Principal, "id" | "name"> | undefined;
