@@ -1,7 +1,7 @@
+import { type Predicate, collectProperties, compileFilter } from "../model/filter-predicate.ts";
 // A hop that is walked again from what it reached: which nodes each repetition walks from, so that none is walked from twice, and what the next hop starts from.
 import type { PropertyValue } from "../model/filter.ts";
 import { Frontier } from "./edge-rows.ts";
-import { type Predicate, collectProperties, compileFilter } from "./filter.ts";
 import type { HopContext } from "./hop.ts";
 import type { LevelNodes } from "./level.ts";
 import { type FrontierNodes, idsOf } from "./step.ts";

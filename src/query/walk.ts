@@ -2,6 +2,13 @@
 // and says of every record how far it came. Work per edge is on columns; objects exist per record and per batch only.
 import { RdgError } from "../core/errors.ts";
 import type { GraphModel } from "../model/definition.ts";
+import {
+  type FilterTypes,
+  type Predicate,
+  collectProperties,
+  compileFilter,
+  filterTypes,
+} from "../model/filter-predicate.ts";
 import type { Filter, PropertyValue } from "../model/filter.ts";
 import type { TruncationCause } from "../model/traversal.ts";
 import type {
@@ -14,7 +21,6 @@ import type {
 } from "../store/port.ts";
 import { lateCode } from "./concurrency/adaptive-limit.ts";
 import type { EdgeRows } from "./edge-rows.ts";
-import { type FilterTypes, type Predicate, collectProperties, compileFilter, filterTypes } from "./filter.ts";
 import { type Spending, weigh } from "./spending.ts";
 import type { HopPlan } from "./traversal-plan.ts";
 

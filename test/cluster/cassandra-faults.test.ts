@@ -6,11 +6,15 @@ import { systemRandom } from "../../src/core/random.ts";
 import type { UpdateFrame } from "../../src/log/port.ts";
 import type { GraphModel } from "../../src/model/definition.ts";
 import type { Update } from "../../src/model/update/element.ts";
+import { DegreeCounters } from "../../src/store/cassandra/degree-counters.ts";
+import { DegreeUpkeep } from "../../src/store/cassandra/degree-upkeep.ts";
 import { layoutOf } from "../../src/store/cassandra/layout.ts";
 import { Removals } from "../../src/store/cassandra/removals.ts";
+import { RowsRead } from "../../src/store/cassandra/rows-read.ts";
 import { Session, type Statement } from "../../src/store/cassandra/session.ts";
 import { type CassandraBounds, cassandraDefaults } from "../../src/store/cassandra/settings.ts";
 import { type CassandraStore, cassandraStore } from "../../src/store/cassandra/store.ts";
+import { Supernodes } from "../../src/store/cassandra/supernodes.ts";
 import { Writer } from "../../src/store/cassandra/writer.ts";
 import {
   baseMs,
@@ -126,7 +130,10 @@ describe("writes that are not taken", () => {
       const layout = layoutOf(model, keyspace);
       const repairs = { put: async (record: Uint8Array): Promise<void> => void kept.push(record) };
       const removals = new Removals(faulty, layout);
-      const writer = new Writer({ session: faulty, layout, bounds: faulty.bounds, clock, removals, repairs });
+      const rows = new RowsRead(faulty, layout);
+      const counters = new DegreeCounters({ rows, clock, slackMs: 0 });
+      const degrees = new DegreeUpkeep({ rows, supernodes: new Supernodes(faulty, layout), counters });
+      const writer = new Writer({ session: faulty, layout, bounds: faulty.bounds, clock, removals, degrees, repairs });
       await writer.applied();
 
       faulty.refused = /"[eori]_owns"/;

@@ -2,6 +2,7 @@
 // does not evaluate itself.
 import { RdgError } from "../../core/errors.ts";
 import type { GraphModel } from "../../model/definition.ts";
+import { type Predicate, collectProperties, compileFilter, filterTypes } from "../../model/filter-predicate.ts";
 import type { Filter, PropertyValue } from "../../model/filter.ts";
 import type {
   AdjacencyBatch,
@@ -12,7 +13,6 @@ import type {
   StoreReader,
 } from "../../store/port.ts";
 import { lateCode } from "../concurrency/adaptive-limit.ts";
-import { type Predicate, collectProperties, compileFilter, filterTypes } from "../filter.ts";
 import type { Spending } from "../spending.ts";
 import type { Branch } from "./branches.ts";
 

@@ -1,4 +1,4 @@
-// Degrees are counted when they are asked for: a write that reads nothing cannot know whether its edge is new.
+// Degrees of records with few edges are counted when they are asked for: a write that reads nothing cannot know whether its edge is new.
 import type { Degree, Direction } from "../port.ts";
 import { isVisible } from "./element-state.ts";
 import { type EdgeLayout, tableOf } from "./layout.ts";
@@ -18,11 +18,13 @@ export interface DegreeOptions {
   readonly neighboursRemoved: boolean;
   readonly scanMax: number;
   readonly nowMs: number;
+  /** Edges seen before are not counted. */
+  readonly sinceMs?: number;
 }
 
 /** Counts visible neighbours among the first `scanMax` edges. */
 export async function degreeOf(options: DegreeOptions, signal: AbortSignal): Promise<Degree> {
-  const { rows, layout, direction, id, removedAtMs, neighboursRemoved, scanMax, nowMs } = options;
+  const { rows, layout, direction, id, removedAtMs, neighboursRemoved, scanMax, nowMs, sinceMs = -Infinity } = options;
   const table = direction === "out" ? layout.forward : layout.reverse;
   const there = direction === "out" ? layout.to : layout.from;
   const query = `SELECT ${rowColumns(["nb"], [])} FROM ${tableOf(rows.layout, table)} WHERE rec = ?`;
@@ -42,7 +44,9 @@ export async function degreeOf(options: DegreeOptions, signal: AbortSignal): Pro
     held = last === undefined ? [] : all.filter((row) => row.get("nb") === last[0]);
     const looked = states.slice(0, scanMax - scanned);
     scanned += looked.length;
-    const seen = looked.filter(([, state]) => isVisible(state, life, nowMs) && state.lastSeenMs > removedAtMs);
+    const seen = looked.filter(
+      ([, state]) => isVisible(state, life, nowMs) && state.lastSeenMs > removedAtMs && state.lastSeenMs >= sinceMs,
+    );
     const hidden = neighboursRemoved
       ? await rows.nodeRemovals(
           there,

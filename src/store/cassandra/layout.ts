@@ -47,6 +47,10 @@ export interface GraphLayout {
   readonly positions: string;
   /** Node types of which a node was removed at some time: of others nobody needs to ask. */
   readonly removals: string;
+  /** Records of which the degree is kept. */
+  readonly supernodes: string;
+  /** Their degrees, and which neighbours are counted. */
+  readonly degrees: string;
   /** What each column means: names of columns are not used again. */
   readonly meanings: string;
 }
@@ -84,6 +88,8 @@ export function layoutOf(model: GraphModel, keyspace: string): GraphLayout {
     })),
     positions: "rdg_positions",
     removals: "rdg_removals",
+    supernodes: "rdg_supernodes",
+    degrees: "rdg_degrees",
     meanings: "rdg_meanings",
   };
 }
@@ -128,6 +134,13 @@ export function tablesOf(layout: GraphLayout): readonly TableDefinition[] {
     define(layout.meanings, "part text, name text, meaning text", "(part), name", ""),
     define(layout.positions, "source text, input text, reached blob", "(source), input", ""),
     define(layout.removals, "part text, type text", "(part), type", ""),
+    define(layout.supernodes, "list text, rec text, counted int", "(list), rec", ""),
+    define(
+      layout.degrees,
+      "list text, rec text, part int, nb text, version int static, spans blob static, span bigint",
+      "(list, rec, part), nb",
+      ` WITH ${compaction}`,
+    ),
     ...layout.nodes.map(({ table, properties }) =>
       define(table, `id text, ${times}`, "(id), slice", rowOptions, columnsOf(properties)),
     ),

@@ -1,6 +1,8 @@
 // Reads for one request. Nothing is cached between calls: a cache stands before the store.
 import type { Clock } from "../../core/clock.ts";
 import { RdgError } from "../../core/errors.ts";
+import { collectProperties, compileFilter } from "../../model/filter-predicate.ts";
+import type { Filter } from "../../model/filter.ts";
 import type {
   AdjacencyBatch,
   AdjacencyRequest,
@@ -12,14 +14,16 @@ import type {
   NodesRequest,
   StoreReader,
 } from "../port.ts";
+import type { DegreeCounters } from "./degree-counters.ts";
 import { degreeOf } from "./degrees.ts";
 import { isVisible, propertyOf } from "./element-state.ts";
 import type { LargeRecords } from "./large-records.ts";
 import type { EdgeLayout, PropertyCells } from "./layout.ts";
-import { type EndRemovals, RecordWalk, type WalkContext } from "./record-walk.ts";
+import { type EdgeFilter, type EndRemovals, RecordWalk, type WalkContext } from "./record-walk.ts";
 import { References } from "./references.ts";
 import type { Removals } from "./removals.ts";
 import { type RowsRead, stateAt } from "./rows-read.ts";
+import type { ListKind, Supernodes } from "./supernodes.ts";
 
 /** Records of one request that are read at the same time. */
 const recordsAhead = 16;
@@ -27,6 +31,8 @@ const recordsAhead = 16;
 export interface ReaderParts {
   readonly rows: RowsRead;
   readonly removals: Removals;
+  readonly supernodes: Supernodes;
+  readonly counters: DegreeCounters;
   readonly clock: Clock;
   readonly large: LargeRecords;
   readonly smallRecordRows: number;
@@ -110,11 +116,9 @@ export class CassandraReader implements StoreReader {
     return { firstSeenMs, lastSeenMs, properties: properties.map((property) => propertyOf(property, state)) };
   }
 
-  async degrees(
-    { edge, direction, references, scanMax }: DegreesRequest,
-    signal: AbortSignal,
-  ): Promise<readonly Degree[]> {
-    const { rows, removals, clock } = this.#parts;
+  async degrees(request: DegreesRequest, signal: AbortSignal): Promise<readonly Degree[]> {
+    const { edge, direction, references, scanMax } = request;
+    const { rows, removals, supernodes, clock } = this.#parts;
     const either = this.#either(signal);
     const layout = rows.layout.edges[edge]!;
     const [here, there] = direction === "out" ? [layout.from, layout.to] : [layout.to, layout.from];
@@ -123,11 +127,17 @@ export class CassandraReader implements StoreReader {
       reference < 0 ? undefined : this.#references.id(here, reference),
     );
     const asked = ids.filter((id) => id !== undefined);
-    const hidden = removed.has(here) ? await rows.nodeRemovals(here, asked, either) : undefined;
-    const count = async (id: string | undefined): Promise<Degree> => {
+    const list: ListKind = { edge: layout, direction };
+    const neighboursRemoved = removed.has(there);
+    const [hidden, kept] = await Promise.all([
+      removed.has(here) ? rows.nodeRemovals(here, asked, either) : undefined,
+      // Counters do not know of edges that the removal of an end hides.
+      neighboursRemoved ? undefined : supernodes.countedAmong(list, asked, either),
+    ]);
+    const count = async (id: string | undefined, i: number): Promise<Degree> => {
       if (id === undefined) return { count: 0, exact: true };
       const removedAtMs = hidden?.get(id) ?? -Infinity;
-      const neighboursRemoved = removed.has(there);
+      if (removedAtMs === -Infinity && kept?.has(id) === true) return await this.#keptDegree(request, i, either);
       return await degreeOf(
         { rows, layout, direction, id, removedAtMs, neighboursRemoved, scanMax, nowMs: clock.now() },
         either,
@@ -142,6 +152,37 @@ export class CassandraReader implements StoreReader {
     );
   }
 
+  async #keptDegree(
+    { edge, direction, references, scanMax }: DegreesRequest,
+    i: number,
+    signal: AbortSignal,
+  ): Promise<Degree> {
+    const { rows, counters, clock } = this.#parts;
+    const layout = rows.layout.edges[edge]!;
+    const reference = references[i]!;
+    const id = this.#references.id(direction === "out" ? layout.from : layout.to, reference);
+    const { count, besides } = await counters.read({ edge: layout, direction }, id, clock.now(), signal);
+    if (besides === undefined) return { count, exact: true };
+    const records = [{ reference }];
+    const request = {
+      edge,
+      direction,
+      order: "latest",
+      limit: scanMax,
+      scanMax,
+      select: [],
+      records,
+      ...besides,
+    } as const;
+    const [walk] = this.#walksOf(request, signal);
+    let more = 0;
+    for (;;) {
+      const batch = await walk!.next();
+      more += batch.count;
+      if (batch.end !== undefined) return { count: count + more, exact: batch.end === "complete" };
+    }
+  }
+
   #walksOf(request: AdjacencyRequest, signal: AbortSignal): readonly RecordWalk[] {
     const { rows, clock, large, smallRecordRows } = this.#parts;
     const edge = rows.layout.edges[request.edge]!;
@@ -151,6 +192,7 @@ export class CassandraReader implements StoreReader {
     // Whoever waits for it is told; who does not get so far need not know.
     removals.catch(() => undefined);
     const select = cellsOf(edge.properties, request.select);
+    const filter = request.where && this.#filterOf(request.where, edge);
     const context: WalkContext = {
       rows,
       references: this.#references,
@@ -158,14 +200,29 @@ export class CassandraReader implements StoreReader {
       edge,
       nowMs: clock.now(),
       smallRecordRows,
-      own: request.direction === "out" ? select : [],
-      further: request.direction === "out" ? [] : select,
+      filter,
       select,
+      looked: [...new Set([...select, ...(filter?.properties ?? [])])],
       large,
       removals,
       signal,
     };
     return ids.map((id, record) => new RecordWalk(context, record, id));
+  }
+
+  /** Filters on edges alone come here. */
+  #filterOf(where: Filter, edge: EdgeLayout): EdgeFilter {
+    const asked = new Set<number>();
+    collectProperties(where, "edge", asked);
+    const test = compileFilter(where, { edge: edge.properties.map(({ model }) => model), node: [] });
+    return {
+      properties: cellsOf(edge.properties, [...asked]),
+      passes: (state, lastSeenMs) =>
+        test((target) => {
+          if ("property" in target) return propertyOf(edge.properties[target.property]!, state);
+          return target.time === "firstSeen" ? state.firstSeenMs : lastSeenMs;
+        }),
+    };
   }
 
   async #endRemovals(here: number, there: number, ids: readonly string[], signal: AbortSignal): Promise<EndRemovals> {

@@ -24,6 +24,19 @@ const pageRows = 1_000;
 const spare = 1.2;
 const spareRows = 4;
 
+/** Rows of one page of the index at most, where few pass the filter. */
+const filteredRows = 300;
+/** Of the edges looked at: where fewer pass, what is not filtered by is read of those that passed alone. */
+const fewPass = 0.25;
+/** Edges that pass or not before it is known how many do. */
+const looksFirst = 50;
+
+/** The filter of a request, on edges. */
+export interface EdgeFilter {
+  readonly passes: (state: ElementState, lastSeenMs: number) => boolean;
+  readonly properties: readonly PropertyCells[];
+}
+
 /** What all records of a request share. */
 export interface WalkContext {
   readonly rows: RowsRead;
@@ -32,10 +45,10 @@ export interface WalkContext {
   readonly edge: EdgeLayout;
   readonly nowMs: number;
   readonly smallRecordRows: number;
-  /** Properties that are in the rows of the record's partition, and those that are read of the edges found. */
-  readonly own: readonly PropertyCells[];
-  readonly further: readonly PropertyCells[];
+  readonly filter: EdgeFilter | undefined;
   readonly select: readonly PropertyCells[];
+  /** Those selected and those filtered by. */
+  readonly looked: readonly PropertyCells[];
   readonly large: LargeRecords;
   /** Asked for while the records are read. */
   readonly removals: Promise<EndRemovals>;
@@ -54,6 +67,8 @@ interface Candidate {
   readonly id: string;
   readonly lastSeenMs: number;
   readonly state: ElementState;
+  /** Its properties are still to be read. */
+  readonly isBare: boolean;
 }
 
 /** Looked at so far: candidates in order, among them edges that turn out not to be visible. */
@@ -83,6 +98,9 @@ export class RecordWalk {
   #answered = 0;
   #cursor: AdjacencyCursor | undefined;
   #exhausted = false;
+  /** Edges that the filter looked at, and those that passed. */
+  #filtered = 0;
+  #passed = 0;
 
   constructor(context: WalkContext, record: number, id: string) {
     const { edge, nowMs, request, rows } = context;
@@ -128,17 +146,56 @@ export class RecordWalk {
     this.#cursor = last ?? this.#cursor;
     this.#exhausted = isLast;
     const seen = candidates.filter(({ lastSeenMs, state }) => this.#isWanted(lastSeenMs, state));
-    if (!this.#neighboursRemoved || seen.length === 0) {
-      this.#waiting.push(...seen);
+    const passed = await this.#filter(seen);
+    if (!this.#neighboursRemoved || passed.length === 0) {
+      this.#waiting.push(...passed);
       return;
     }
     const type = request.direction === "out" ? edge.to : edge.from;
     const removed = await rows.nodeRemovals(
       type,
-      seen.map(({ id }) => id),
+      passed.map(({ id }) => id),
       signal,
     );
-    this.#waiting.push(...seen.filter(({ id, lastSeenMs }) => lastSeenMs > (removed.get(id) ?? -Infinity)));
+    this.#waiting.push(...passed.filter(({ id, lastSeenMs }) => lastSeenMs > (removed.get(id) ?? -Infinity)));
+  }
+
+  /** Those that pass the filter. */
+  async #filter(seen: readonly Candidate[]): Promise<readonly Candidate[]> {
+    const { filter, request, select } = this.#context;
+    if (filter === undefined || seen.length === 0) return seen;
+    const isElsewhere = request.direction === "in" && filter.properties.length > 0;
+    const looked = isElsewhere ? await this.#withProperties(seen, this.#columns) : seen;
+    const isBare = isElsewhere ? this.#columns !== this.#context.looked && select.length > 0 : undefined;
+    const passed = looked.filter(({ state, lastSeenMs }) => filter.passes(state, lastSeenMs));
+    this.#filtered += seen.length;
+    this.#passed += passed.length;
+    return isBare === undefined ? passed : passed.map((each) => ({ ...each, isBare }));
+  }
+
+  /** Properties that are read before an edge is filtered: with those selected, unless few pass. */
+  get #columns(): readonly PropertyCells[] {
+    const { filter, looked } = this.#context;
+    const doFewPass = this.#filtered >= looksFirst && this.#passed < fewPass * this.#filtered;
+    return filter !== undefined && doFewPass ? filter.properties : looked;
+  }
+
+  /** The same edges with these properties. */
+  async #withProperties(
+    edges: readonly Candidate[],
+    properties: readonly PropertyCells[],
+  ): Promise<readonly Candidate[]> {
+    const { rows, edge, request, signal } = this.#context;
+    const ids = edges.map(({ id }) => id);
+    const found =
+      request.direction === "in"
+        ? await rows.origins(edge, ids, this.#id, properties, signal)
+        : await rows.neighbours(edge.forward, edge, this.#id, ids, properties, signal);
+    return edges.map((each) => ({
+      ...each,
+      state: { ...each.state, rows: stateAt(found, each.id).rows },
+      isBare: false,
+    }));
   }
 
   #isWanted(lastSeenMs: number, { removedAtMs }: ElementState): boolean {
@@ -147,14 +204,13 @@ export class RecordWalk {
   }
 
   async #batch(edges: readonly Candidate[], end: AdjacencyBatch["end"]): Promise<AdjacencyBatch> {
-    const { references, request, edge, select, further, rows, signal } = this.#context;
+    const { references, request, edge, select } = this.#context;
     const there = request.direction === "out" ? edge.to : edge.from;
     const ids = edges.map(({ id }) => id);
-    const found =
-      further.length > 0 && ids.length > 0 ? await rows.origins(edge, ids, this.#id, further, signal) : undefined;
-    const states = edges.map(({ id, state }) =>
-      found === undefined ? state : { ...stateAt(found, id), removedAtMs: state.removedAtMs },
-    );
+    const bare = edges.filter(({ isBare }) => isBare);
+    const read = bare.length > 0 ? await this.#withProperties(bare, select) : bare;
+    const whole = new Map(read.map((each) => [each.id, each]));
+    const states = edges.map((each) => (whole.get(each.id) ?? each).state);
     const scanned = this.#fresh;
     this.#fresh = 0;
     this.isDone = end !== undefined;
@@ -176,8 +232,11 @@ export class RecordWalk {
   }
 
   async *#look(): AsyncGenerator<Looked> {
-    const { request, rows, edge, own, smallRecordRows, large, removals, signal } = this.#context;
-    const { direction, order, scanMax } = request;
+    const { request, rows, edge, smallRecordRows, large, removals, signal } = this.#context;
+    const { direction, scanMax } = request;
+    // The index has the bounds in time, the table has not.
+    const order = request.sinceMs === undefined && request.untilMs === undefined ? request.order : "latest";
+    const own = this.#own;
     const table = direction === "out" ? edge.forward : edge.reverse;
     const query = `SELECT ${rowColumns(["nb"], own)} FROM ${tableOf(rows.layout, table)} WHERE rec = ?`;
     const rowsMax = Math.min(smallRecordRows, scanMax) + 1;
@@ -195,6 +254,15 @@ export class RecordWalk {
       if (order === "any") yield* this.#lookByPages(query, head);
       else yield* this.#lookByIndex(table);
     }
+  }
+
+  /** Properties that are read with the rows of the record's own partition. */
+  get #own(): readonly PropertyCells[] {
+    return this.#context.request.direction === "out" ? this.#columns : [];
+  }
+
+  #isBareWith(own: readonly PropertyCells[]): boolean {
+    return own !== this.#context.looked && this.#context.select.length > 0;
   }
 
   /** The whole record at once. */
@@ -229,7 +297,7 @@ export class RecordWalk {
   }
 
   async *#lookByIndex(table: string): AsyncGenerator<Looked> {
-    const { rows, edge, own, request, signal } = this.#context;
+    const { rows, edge, request, signal } = this.#context;
     const ranges = this.#rangesOfIndex();
     const fromTop = request.untilMs === undefined && request.records[this.#record]!.after === undefined;
     const sighted = new Set<string>();
@@ -237,7 +305,9 @@ export class RecordWalk {
       let from: string | undefined;
       do {
         const left = request.scanMax - this.#scanned;
-        const rowsMax = Math.min(batchMax, Math.ceil(this.#wanted * spare) + spareRows, left + 1);
+        const rowsMax = Math.min(this.#pageOfIndex, left + 1);
+        const own = this.#own;
+        const isBare = this.#isBareWith(own);
         const page = await rows.session.read(query, params, signal, { rowsMax, from });
         from = page.next;
         const listed = page.rows.slice(0, left).map(listedOf);
@@ -249,7 +319,7 @@ export class RecordWalk {
           // Not written there yet: what it was before is listed further behind.
           if (sighted.has(id) || state.lastSeenMs < seenMs) continue;
           sighted.add(id);
-          if (state.lastSeenMs === seenMs || fromTop) candidates.push({ id, lastSeenMs: seenMs, state });
+          if (state.lastSeenMs === seenMs || fromTop) candidates.push({ id, lastSeenMs: seenMs, state, isBare });
         }
         const last = listed.at(-1);
         yield {
@@ -260,6 +330,13 @@ export class RecordWalk {
         };
       } while (from !== undefined);
     }
+  }
+
+  /** Rows of the next page of the index: about as many as there are to look at for what is wanted. */
+  get #pageOfIndex(): number {
+    const rows = Math.ceil(this.#wanted * spare) + spareRows;
+    if (this.#filtered === 0) return Math.min(batchMax, rows);
+    return Math.min(filteredRows, Math.ceil((rows * (this.#filtered + 1)) / (this.#passed + 1)));
   }
 
   /** The spans of the index that are walked, one after the other. */
@@ -279,7 +356,14 @@ export class RecordWalk {
   }
 
   #candidatesOf(all: readonly types.Row[]): Candidate[] {
-    return [...statesBy(all, "nb", this.#life)].map(([id, state]) => ({ id, lastSeenMs: state.lastSeenMs, state }));
+    // Read before anything was filtered: all that is in the partition.
+    const isBare = this.#context.request.direction === "in" && this.#context.select.length > 0;
+    return [...statesBy(all, "nb", this.#life)].map(([id, state]) => ({
+      id,
+      lastSeenMs: state.lastSeenMs,
+      state,
+      isBare,
+    }));
   }
 
   #looked(all: readonly Candidate[], candidates: readonly Candidate[], isLastPage: boolean): Looked {

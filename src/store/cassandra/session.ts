@@ -123,10 +123,22 @@ export class Session {
 
   /** Writes the statements, in one unlogged batch when they are several. */
   async write(statements: readonly Statement[]): Promise<void> {
-    const consistency = types.consistencies[this.#options.bounds.writeConsistency];
-    const options = { prepare: true, isIdempotent: true, consistency };
+    await this.#send(statements);
+  }
+
+  /** Writes the statements, all of one partition, if their conditions hold. A failed attempt is repeated, and may have been the one that did it: false, too. */
+  async writeIf(statements: readonly Statement[]): Promise<boolean> {
+    return (await this.#send(statements)).wasApplied();
+  }
+
+  async #send(statements: readonly Statement[]): Promise<types.ResultSet> {
+    const { writeConsistency } = this.#options.bounds;
+    const consistency = types.consistencies[writeConsistency];
+    // Of conditions alone: agreed on among the replicas among which writes are.
+    const serialConsistency = types.consistencies[writeConsistency.startsWith("local") ? "localSerial" : "serial"];
+    const options = { prepare: true, isIdempotent: true, consistency, serialConsistency };
     const [first] = statements;
-    const send = async (): Promise<unknown> =>
+    const send = async (): Promise<types.ResultSet> =>
       statements.length === 1
         ? await this.#client.execute(first!.query, first!.params as unknown[], options)
         : await this.#client.batch(statements as { query: string; params: unknown[] }[], { ...options, logged: false });
@@ -137,7 +149,7 @@ export class Session {
     );
     this.#under.add(written);
     try {
-      await written;
+      return await written;
     } finally {
       this.#under.delete(written);
     }

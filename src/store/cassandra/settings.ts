@@ -51,6 +51,8 @@ export interface CassandraBounds {
   readonly smallRecordRows: number;
   /** Memory for the counters that this writer knows; one that it does not know is read before it is written. */
   readonly counterCacheBytesMax: number;
+  /** Of a record with at least so many edges the degree is kept, from the next sweep on. */
+  readonly degreeKeptFrom: number;
   /** How much longer than their ttl rows of adjacency indexes are kept, for clocks that differ. */
   readonly indexSlackMs: number;
 }
@@ -68,5 +70,6 @@ export const cassandraDefaults: CassandraBounds = {
   readRetryForMs: 2_000,
   smallRecordRows: 64,
   counterCacheBytesMax: 64 * 1024 * 1024,
+  degreeKeptFrom: 10_000,
   indexSlackMs: 3_600_000,
 };

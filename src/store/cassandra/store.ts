@@ -13,6 +13,8 @@ import type {
   StoreReader,
   StoreStatistics,
 } from "../port.ts";
+import { DegreeCounters } from "./degree-counters.ts";
+import { DegreeUpkeep } from "./degree-upkeep.ts";
 import { LargeRecords } from "./large-records.ts";
 import { type GraphLayout, layoutOf } from "./layout.ts";
 import { CassandraReader, type ReaderParts } from "./reader.ts";
@@ -23,6 +25,7 @@ import { scanGraph } from "./scan.ts";
 import { makeTables, missingTables, type SchemaChange } from "./schema.ts";
 import { Session } from "./session.ts";
 import { type CassandraBounds, type CassandraConnection, cassandraDefaults } from "./settings.ts";
+import { Supernodes } from "./supernodes.ts";
 import { type SweepOptions, type Swept, sweepTables } from "./sweep.ts";
 import { countOf } from "./table-scan.ts";
 import { differencesIn } from "./verify.ts";
@@ -53,7 +56,7 @@ export interface CassandraStore extends Store {
   repair(record: Uint8Array): Promise<void>;
   /** What `applied` says, for onlookers: a writer that is at work is left alone. */
   positions(): Promise<AppliedPositions>;
-  /** Takes away what readers pass over for good. One process does it now and then; a walk over all tables. */
+  /** Takes away what readers pass over for good, and begins to keep degrees that have become large. One process does it now and then; a walk over all tables. */
   sweep(options: SweepOptions, signal?: AbortSignal): Promise<Swept>;
 }
 
@@ -107,11 +110,12 @@ class OpenCassandraStore implements CassandraStore {
   readonly capabilities: StoreCapabilities = {
     atomicPositions: false,
     exactDegrees: false,
-    filters: { edge: false, node: false },
+    filters: { edge: true, node: false },
   };
   readonly #session: Session;
   readonly #parts: ReaderParts;
   readonly #writer: Writer;
+  readonly #degrees: DegreeUpkeep;
   readonly #bounds: CassandraBounds;
   #closed: Promise<void> | undefined;
 
@@ -122,8 +126,12 @@ class OpenCassandraStore implements CassandraStore {
     const rows = new RowsRead(session, layout);
     this.#session = session;
     this.#bounds = bounds;
-    this.#parts = { rows, removals, clock, large: new LargeRecords(), smallRecordRows: bounds.smallRecordRows };
-    this.#writer = new Writer({ session, layout, bounds, clock, removals, repairs });
+    const supernodes = new Supernodes(session, layout);
+    const counters = new DegreeCounters({ rows, clock, slackMs: bounds.indexSlackMs });
+    const { smallRecordRows } = bounds;
+    this.#degrees = new DegreeUpkeep({ rows, supernodes, counters });
+    this.#parts = { rows, removals, supernodes, counters, clock, large: new LargeRecords(), smallRecordRows };
+    this.#writer = new Writer({ session, layout, bounds, clock, removals, degrees: this.#degrees, repairs });
   }
 
   async apply(frame: UpdateFrame): Promise<void> {
@@ -148,7 +156,10 @@ class OpenCassandraStore implements CassandraStore {
 
   async sweep(options: SweepOptions, signal = new AbortController().signal): Promise<Swept> {
     this.#assertOpen();
-    return await sweepTables(this.#parts.rows, this.#bounds, options, signal);
+    const { degreeKeptFrom } = this.#bounds;
+    return await sweepTables(this.#parts.rows, this.#bounds, options, signal, (onPage) =>
+      this.#degrees.walks(degreeKeptFrom, signal, onPage),
+    );
   }
 
   reader(): StoreReader {

@@ -38,6 +38,8 @@ export async function sweepTables(
   bounds: CassandraBounds,
   options: SweepOptions,
   signal: AbortSignal,
+  /** Further walks over tables, for which this is the occasion. */
+  others: (onPage: () => Promise<void>) => readonly (() => Promise<void>)[],
 ): Promise<Swept> {
   const sweep = new Sweep(rows, bounds, options, signal);
   const walks = [
@@ -52,6 +54,7 @@ export async function sweepTables(
       () => sweep.lives(node, node.table, ["id"], "ends"),
       () => sweep.sets(node, node.table, ["id"]),
     ]),
+    ...others(async () => await options.onPage?.(sweep.swept)),
   ];
   const first = (options.first ?? 0) % Math.max(1, walks.length);
   for (const walk of [...walks.slice(first), ...walks.slice(0, first)]) await walk();

@@ -1,11 +1,14 @@
 // Proves that the four tables of each edge type agree: every edge has its reverse with the same times, and both indexes list it where it is; nothing is listed
-// that no edge accounts for. Rows of edges that were seen again since are no difference: they are what the layout leaves behind.
+// that no edge accounts for. Rows of edges that were seen again since are no difference: they are what the layout leaves behind. Degrees that are kept are
+// those that counting finds.
 import type { Difference } from "../port.ts";
 import { bigintCell } from "./cells.ts";
+import { degreeOf } from "./degrees.ts";
 import { type ElementState, isVisible } from "./element-state.ts";
 import { type EdgeLayout, tableOf } from "./layout.ts";
 import type { ReaderParts } from "./reader.ts";
 import { stateAt } from "./rows-read.ts";
+import { type ListKind, listsOf } from "./supernodes.ts";
 import { elementsOf, listedIn, type ScannedRow } from "./table-scan.ts";
 
 type Found = readonly Difference[];
@@ -44,6 +47,31 @@ export async function* differencesIn(parts: ReaderParts, signal: AbortSignal): A
           }
         }
       }
+    }
+    for (const list of listsOf(edge)) yield* degreeDifferences(parts, list, signal);
+  }
+}
+
+/** Writers that are at work make differences that are none. */
+async function* degreeDifferences(parts: ReaderParts, list: ListKind, signal: AbortSignal): AsyncGenerator<Difference> {
+  const { rows, supernodes, counters, clock } = parts;
+  const { edge: layout, direction } = list;
+  for await (const ids of supernodes.counted(list, signal)) {
+    for (const id of ids) {
+      const nowMs = clock.now();
+      const { count: kept, besides } = await counters.read(list, id, nowMs, signal);
+      const options = {
+        rows,
+        layout,
+        direction,
+        id,
+        removedAtMs: -Infinity,
+        neighboursRemoved: false,
+        scanMax: Infinity,
+      };
+      const { count } = await degreeOf({ ...options, nowMs, sinceMs: besides?.untilMs ?? -Infinity }, signal);
+      if (count === kept) continue;
+      yield { type: layout.name, element: `${direction} ${id}`, what: `has ${count} edges, kept as ${kept}` };
     }
   }
 }

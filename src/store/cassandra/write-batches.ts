@@ -18,7 +18,7 @@ export function* batchesOf(
   for (const group of groups) yield* inBatches(statementsOf(group), bounds);
 }
 
-function* statementsOf(partitions: readonly PartitionWrites[]): Generator<WriteStatement> {
+export function* statementsOf(partitions: readonly PartitionWrites[]): Generator<WriteStatement> {
   for (const { statements } of partitions) yield* statements;
 }
 

@@ -6,6 +6,7 @@ import type { UpdateBatch } from "../../model/update/batch.ts";
 import type { AppliedPositions } from "../port.ts";
 import { idsOfBatch } from "./batch-ids.ts";
 import { Counters } from "./counters.ts";
+import type { DegreeUpkeep } from "./degree-upkeep.ts";
 import { FrameWriter, type WriteStatement } from "./frame-writes.ts";
 import type { GraphLayout } from "./layout.ts";
 import { Positions } from "./positions.ts";
@@ -13,7 +14,7 @@ import type { Removals } from "./removals.ts";
 import { encodeRepair, type RepairQueue } from "./repair-queue.ts";
 import type { Session, Statement } from "./session.ts";
 import type { CassandraBounds } from "./settings.ts";
-import { batchesOf, inBatches } from "./write-batches.ts";
+import { batchesOf, inBatches, statementsOf } from "./write-batches.ts";
 
 export interface WriterOptions {
   readonly session: Session;
@@ -21,6 +22,7 @@ export interface WriterOptions {
   readonly bounds: CassandraBounds;
   readonly clock: Clock;
   readonly removals: Removals;
+  readonly degrees: DegreeUpkeep;
   readonly repairs: RepairQueue | undefined;
 }
 
@@ -75,6 +77,7 @@ export class Writer {
   /** Makes writes that were kept in the repair queue. */
   async repair(statements: readonly Statement[]): Promise<void> {
     for (const chunk of inBatches(statements, this.#bounds)) await this.#options.session.write(chunk);
+    await this.#options.degrees.settle(statements);
   }
 
   get #bounds(): { readonly statementsMax: number; readonly bytesMax: number } {
@@ -83,7 +86,7 @@ export class Writer {
   }
 
   async #write(frame: UpdateFrame, batch: UpdateBatch): Promise<void> {
-    const { session, layout, bounds, clock, removals } = this.#options;
+    const { session, layout, bounds, clock, removals, degrees } = this.#options;
     // Before the removal itself: nobody may see a removed node and be told that there is none.
     const removing = batch.nodes.filter(({ removedAtMs }) => removedAtMs?.some((timeMs) => timeMs > -Infinity));
     await removals.declare(removing.map(({ type }) => type));
@@ -94,6 +97,7 @@ export class Writer {
     const replicasOf = session.hasSeveralNodes ? (key: Buffer) => session.replicasOf(key) : undefined;
     const batches = batchesOf(partitions, this.#bounds, replicasOf);
     await this.#writeAll(batches, bounds.batchesInFlightMax);
+    await degrees.settle(statementsOf(partitions));
     counters.remember();
   }
 

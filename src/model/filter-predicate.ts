@@ -1,7 +1,7 @@
 // Evaluates filters on property values: for what a store does not evaluate itself, and as the reference for those that do.
-import { compareCodePoints } from "../model/avro/record-encoder.ts";
-import type { GraphModel, PropertyModel, ScalarType, ValueType } from "../model/definition.ts";
-import type { Filter, FilterTarget, PropertyValue } from "../model/filter.ts";
+import { compareCodePoints } from "./avro/record-encoder.ts";
+import type { GraphModel, PropertyModel, ScalarType, ValueType } from "./definition.ts";
+import type { Filter, FilterTarget, PropertyValue } from "./filter.ts";
 
 /** The value that a target has in the row at hand; undefined when absent. */
 export type Lookup = (target: FilterTarget) => PropertyValue;
