@@ -10,7 +10,7 @@ import { branchIndex, PassingOver, readBlocks } from "./foreign-values.ts";
 import { itemsMax, textBytesMax } from "./json-values.ts";
 import type { AvroField, AvroNode } from "./schema-tree.ts";
 import { scalarReader } from "./source-scalar.ts";
-import { branchNames, matchingBranch } from "./union-branches.ts";
+import { branchNames, isMistakable, matchingBranch } from "./union-branches.ts";
 
 /** What will become of records, as far as their schema says. */
 export interface SourceFinding {
@@ -97,7 +97,9 @@ class Compilation {
     let readable = 0;
     const reads = writer.branches.map((branch) => {
       const before = this.findings.length;
-      const read = this.value(type, reader, branch, where);
+      const read = isMistakable(reader, branch, writer)
+        ? this.#unreadable(where, `no type of it is called like ${"name" in branch ? branch.name : branch.kind}`)
+        : this.value(type, reader, branch, where);
       const mine = this.findings.slice(before).filter(({ unreadable }) => unreadable === "every");
       if (mine.length === 0) readable++;
       refused.push(...mine);

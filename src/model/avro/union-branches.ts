@@ -25,6 +25,13 @@ export function matchingBranch(union: UnionNode, writer: AvroNode): number | und
   return undefined;
 }
 
+/** Whether one of several records (enums, fixeds) of a union would be taken for another one, because its own is not there to read it. */
+export function isMistakable(reader: AvroNode, branch: AvroNode, writer: UnionNode): boolean {
+  if (!("name" in branch) || writer.branches.filter(({ kind }) => kind === branch.kind).length < 2) return false;
+  const readers = (reader.kind === "union" ? reader.branches : [reader]).filter(({ kind }) => kind === branch.kind);
+  return readers.length > 0 && !readers.some((each) => isNamedAlike(each, branch));
+}
+
 /** `null` has none. Named types by their last name part; where two have the same one, by the full one with underscores. */
 export function branchNames(union: UnionNode): readonly (string | undefined)[] {
   const short = (node: AvroNode): string => ("name" in node ? lastPart(node.name) : node.kind);
