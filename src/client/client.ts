@@ -6,6 +6,7 @@ import type { NodeDef } from "../model/define/element.ts";
 import type { EventDef, SideInputDef } from "../model/define/event.ts";
 import type { EventFields, InputValue, PropertyFields } from "../model/define/field.ts";
 import type { TraverseAnswer } from "../model/traversal.ts";
+import { Addresses, type ProbedTransport } from "./addresses.ts";
 import { questionsOver } from "./ask-questions.ts";
 import { type CallPorts, call, systemPorts } from "./calls.ts";
 import { eventJson, targetOf } from "./event-json.ts";
@@ -30,7 +31,16 @@ export interface ConnectOptions {
   readonly retries?: number;
   /** Instead of the global one. */
   readonly fetch?: Fetch;
+  /** Where events and rows go, when that is elsewhere than where questions are answered: the gateways of a cluster. */
+  readonly gateways?: Addressed;
+  /** With several addresses: no answer is of an earlier moment than one before it; default true. Such questions pass by caches. */
+  readonly monotonic?: boolean;
+  /** With several addresses: how long one may take before another one is asked; default 15 s. */
+  readonly answerMs?: number;
 }
+
+/** One address, or several of one graph: any of them answers. */
+export type Addressed = string | readonly [string, ...string[]];
 
 export interface ProduceOptions {
   readonly signal?: AbortSignal;
@@ -86,8 +96,15 @@ export interface Client extends Questions {
  *     const { positions } = await rdg.produce(playback, { accountId: "a1", ... });
  *     const answer = await rdg.from(account, "a1").out(hasProfile).out(watched, { latest: 50 }).run({ waitFor: positions });
  *     for (const { to, lastSeen } of answer.edges(1)) console.log(to.properties.name, lastSeen);
+ *
+ * Of several addresses any one answers: `connect(["http://serve-1:7400", "http://serve-2:7400"], { gateways: "http://gateway:7400" })`.
  */
-export function connect(url: string, options: ConnectOptions = {}): Client {
+export function connect(url: Addressed, options: ConnectOptions = {}): Client {
+  const open = (each: string): ProbedTransport => openHttp(each, options);
+  return clientOver(transportTo(url, options, open, systemPorts), options, systemPorts);
+}
+
+export function openHttp(url: string, options: ConnectOptions): ProbedTransport {
   if (/^grpcs?:/.test(url)) {
     throw new RdgError("invalid", "grpc_elsewhere", "This entry point speaks HTTP, as browsers do.", {
       place: url,
@@ -96,7 +113,35 @@ export function connect(url: string, options: ConnectOptions = {}): Client {
   }
   const { token, headers } = options;
   const fetch: Fetch = options.fetch ?? ((address, init) => globalThis.fetch(address, init));
-  return clientOver(new HttpTransport({ url, fetch, token, headers }), options, systemPorts);
+  return new HttpTransport({ url, fetch, token, headers });
+}
+
+/** One transport for all addresses that questions and events go to. @throws RdgError invalid, `no_address` */
+export function transportTo(
+  url: Addressed,
+  { gateways, monotonic = true, answerMs = 15_000 }: ConnectOptions,
+  open: (url: string) => ProbedTransport,
+  ports: CallPorts,
+): Transport {
+  const over = (addresses: Addressed): Transport => {
+    if (typeof addresses === "string") return open(addresses);
+    if (addresses.length === 0) {
+      throw new RdgError("invalid", "no_address", "There is no address.", { hint: "Name one at least." });
+    }
+    if (addresses.length === 1) return open(addresses[0]);
+    return new Addresses(addresses.map(open), { monotonic, answerMs }, ports);
+  };
+  const [questions, events] = [over(url), gateways === undefined ? undefined : over(gateways)];
+  if (events === undefined) return questions;
+  return {
+    ask: (question, request, signal) => questions.ask(question, request, signal),
+    parts: (request, signal) => questions.parts(request, signal),
+    produce: (call, signal) => events.produce(call, signal),
+    close() {
+      questions.close();
+      events.close();
+    },
+  };
 }
 
 /** A client over any transport. */

@@ -1,9 +1,10 @@
 // The HTTP transport, over fetch: JSON questions, NDJSON events and streams; problem answers (RFC 9457) become the errors that the server raised.
 import { type ErrorKind, RdgError } from "../core/errors.ts";
 import type { TraverseAnswer } from "../model/traversal.ts";
+import type { ProbedTransport } from "./addresses.ts";
 import { linesOf } from "./lines.ts";
 import { partsOfAnswer } from "./parts.ts";
-import type { AnswerPart, ProduceCall, Produced, Question, Transport } from "./transport.ts";
+import type { AnswerPart, ProduceCall, Produced, Question } from "./transport.ts";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -47,7 +48,7 @@ interface Problem {
   readonly errorCount?: number;
 }
 
-export class HttpTransport implements Transport {
+export class HttpTransport implements ProbedTransport {
   readonly #options: HttpOptions;
   readonly #url: string;
 
@@ -81,6 +82,13 @@ export class HttpTransport implements Transport {
     const path = `/v1/${target.kind}s/${encodeURIComponent(target.name)}`;
     const response = await this.#post(path, headers, lines.map((line) => `${line}\n`).join(""), signal);
     return this.#parsed(await this.#textOf(response, signal)) as Produced;
+  }
+
+  async ready(signal: AbortSignal): Promise<boolean> {
+    const headers = await this.#headersWith({});
+    const response = await this.#options.fetch(`${this.#url}/readyz`, { headers, signal, redirect: "error" });
+    await response.body?.cancel();
+    return response.ok;
   }
 
   close(): void {}

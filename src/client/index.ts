@@ -1,7 +1,7 @@
 // The public entry point `rdg/client`: a typed client over HTTP, for Node and browsers.
 export { RdgError, type ErrorKind } from "../core/errors.ts";
 export type { Answer, AnyHop, Cut, HopOf } from "./answer.ts";
-export { connect, type Client, type ConnectOptions, type ProduceOptions } from "./client.ts";
+export { connect, type Addressed, type Client, type ConnectOptions, type ProduceOptions } from "./client.ts";
 export type { Sent } from "./event-batch.ts";
 export type { Fetch, Token } from "./http.ts";
 export { rowAs } from "./levels.ts";

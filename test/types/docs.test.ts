@@ -15,6 +15,7 @@ test.each([
     [
       "first",
       "connecting",
+      "addresses",
       "grpc",
       "several",
       "any",

@@ -1,8 +1,9 @@
 // The public entry point `rdg/client/grpc`: the client of `rdg/client`, in Node, over gRPC where the address says so.
 import { readFileSync } from "node:fs";
 import { credentials } from "@grpc/grpc-js";
+import type { ProbedTransport } from "../addresses.ts";
 import { systemPorts } from "../calls.ts";
-import { type Client, type ConnectOptions, clientOver, connect as connectHttp } from "../client.ts";
+import { type Addressed, type Client, type ConnectOptions, clientOver, openHttp, transportTo } from "../client.ts";
 import { GrpcTransport } from "./transport.ts";
 
 export * from "../index.ts";
@@ -13,19 +14,24 @@ export interface GrpcConnectOptions extends ConnectOptions {
 }
 
 /**
- * A client of the RDG at this address: `grpc://host:port`, `grpcs://host:port`, or as in `rdg/client`. Close it in the end.
+ * A client of the RDG at this address, or at several of one graph: `grpc://host:port`, `grpcs://host:port`, or as in `rdg/client`. Close it in the end.
  *
  *     import { connect } from "rdg/client/grpc";
  *     await using rdg = connect("grpc://127.0.0.1:7401");
  */
-export function connect(url: string, options: GrpcConnectOptions = {}): Client {
+export function connect(url: Addressed, options: GrpcConnectOptions = {}): Client {
+  const transport = transportTo(url, options, (each) => open(each, options), systemPorts);
+  return clientOver(transport, options, systemPorts);
+}
+
+function open(url: string, options: GrpcConnectOptions): ProbedTransport {
   const { protocol, host } = new URL(url);
-  if (protocol !== "grpc:" && protocol !== "grpcs:") return connectHttp(url, options);
+  if (protocol !== "grpc:" && protocol !== "grpcs:") return openHttp(url, options);
   const { token, headers, tls = {} } = options;
   const read = (path: string | undefined): Buffer | null => (path === undefined ? null : readFileSync(path));
   const channel =
     protocol === "grpc:"
       ? credentials.createInsecure()
       : credentials.createSsl(read(tls.ca), read(tls.key), read(tls.certificate));
-  return clientOver(new GrpcTransport({ address: host, credentials: channel, token, headers }), options, systemPorts);
+  return new GrpcTransport({ address: host, credentials: channel, token, headers });
 }

@@ -68,6 +68,16 @@ const level = (number: number, ids: readonly string[]): Buffer =>
     ).finish(),
   );
 
+test("of two addresses the one that answers is asked, wherever nobody is", async () => {
+  answerUnary = (_call, answer) => answer(null, none);
+  const both = connect(["grpc://127.0.0.1:1", address], { answerMs: 60_000 });
+  try {
+    for (let i = 0; i < 20; i++) expect((await both.nodes(person, ["a"])).nodes).toEqual([]);
+  } finally {
+    await both.close();
+  }
+});
+
 describe("the transport", () => {
   test("sends the token and the headers along", async () => {
     let seen: unknown[] = [];

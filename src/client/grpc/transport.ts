@@ -8,12 +8,18 @@ import {
   Metadata,
   type ServiceError,
 } from "@grpc/grpc-js";
+import {
+  HealthCheckRequest,
+  HealthCheckResponse,
+  HealthCheckResponse_ServingStatus,
+} from "../../model/rpc/generated/grpc/health/v1/health.ts";
 import { ProduceRequest, ProduceResponse, RecordFormat } from "../../model/rpc/generated/rdg/v1/ingest_service.ts";
 import { TraverseResponse } from "../../model/rpc/generated/rdg/v1/traverse.ts";
 import type { EdgeAnswer, LevelAnswer, NodeAnswer } from "../../model/traversal.ts";
+import type { ProbedTransport } from "../addresses.ts";
 import { type Token, tokenOf } from "../http.ts";
 import { brokeOff } from "../parts.ts";
-import type { AnswerPart, ProduceCall, Produced, Question, Transport, TraverseEnd } from "../transport.ts";
+import type { AnswerPart, ProduceCall, Produced, Question, TraverseEnd } from "../transport.ts";
 import { partsOfResponse, questionAnswers } from "./answers.ts";
 import { failureOf } from "./failure.ts";
 import { questionMessages, traverseMessage } from "./requests.ts";
@@ -46,7 +52,7 @@ const methods = {
 const asIs = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const received = (bytes: Buffer): Buffer => bytes;
 
-export class GrpcTransport implements Transport {
+export class GrpcTransport implements ProbedTransport {
   readonly #options: GrpcOptions;
   readonly #client: Client;
 
@@ -105,6 +111,12 @@ export class GrpcTransport implements Transport {
     const bytes = await this.#unary("/rdg.v1.IngestService/Produce", message, signal);
     const { accepted, positions, duplicate } = ProduceResponse.decode(bytes);
     return { accepted, positions, ...(duplicate && { duplicate }) };
+  }
+
+  async ready(signal: AbortSignal): Promise<boolean> {
+    const message = HealthCheckRequest.encode({ service: "" }).finish();
+    const { status } = HealthCheckResponse.decode(await this.#unary("/grpc.health.v1.Health/Check", message, signal));
+    return status === HealthCheckResponse_ServingStatus.SERVING;
   }
 
   close(): void {
