@@ -227,6 +227,7 @@ class LogGateway implements ControlledGateway {
     for (const { target, format, body } of parts) {
       readers.push(format === "avro" ? await readAvro(target, body) : undefined);
     }
+    for (const { target } of parts) await this.#followGrowth(target);
     const read = parts.map((part, i) => transcode(part, nowMs + this.#skewMaxMs, readers[i]));
     const refusal = partial ? undefined : refusalOf(read, strays, this.#strays);
     if (refusal !== undefined) throw refusal;
@@ -248,6 +249,13 @@ class LogGateway implements ControlledGateway {
     };
   }
 
+  /** Between this and the sharing out of records nothing is waited for. */
+  async #followGrowth(target: Target): Promise<void> {
+    if (target.kind !== "event" || this.#producer.partitions === undefined) return;
+    const partitions = this.#producer.partitions(target.topic);
+    target.shareAmong(typeof partitions === "number" ? partitions : await partitions);
+  }
+
   async #appendPartition(
     target: Target,
     partition: number,
@@ -256,7 +264,8 @@ class LogGateway implements ControlledGateway {
   ): Promise<Stored> {
     const { count } = batch;
     const size = batch.values.bytes.length;
-    const { first, last, duplicate } = await this.#producer.append(target.topic, partition, withKey(batch, key));
+    const shared = target.kind === "event" ? { ...batch, sharedAmong: target.partitions } : batch;
+    const { first, last, duplicate } = await this.#producer.append(target.topic, partition, withKey(shared, key));
     target.count(partition, count, size, duplicate);
     // Of a request sent again what is stored counts: a record that came too early then may be in time now.
     const accepted = last.offset - first.offset + 1;

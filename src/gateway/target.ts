@@ -3,7 +3,7 @@ import type { ModelSchema } from "../model/avro/schemas.ts";
 import type { EventModel, GraphModel, SideInputModel } from "../model/definition.ts";
 import type { SchemaRegistry } from "../schemas/port.ts";
 import { ForeignSchemas } from "./foreign-schemas.ts";
-import { type RecordOutput, createOutputs } from "./record-output.ts";
+import { RecordOutput, createOutputs } from "./record-output.ts";
 import { Transcoder } from "./transcoder.ts";
 
 /** Counts since the gateway was created. A repeated request (idempotency key) counts its records as repeated, not as accepted. */
@@ -39,6 +39,7 @@ export class Target {
   readonly foreign: ForeignSchemas;
   rejected = 0;
   quarantined = 0;
+  readonly #outputs: RecordOutput[];
   readonly #partitions: { accepted: number; bytes: number; repeated: number }[];
 
   constructor(
@@ -54,9 +55,21 @@ export class Target {
     this.topic = topicOf(kind, model.name);
     const { fields, key } = model;
     const time = "time" in model ? model.time : undefined;
-    this.transcoder = new Transcoder({ fields, key, time, schemaId: own.id, outputs, ...limits });
+    this.#outputs = [...outputs];
+    this.transcoder = new Transcoder({ fields, key, time, schemaId: own.id, outputs: this.#outputs, ...limits });
     this.foreign = new ForeignSchemas(registry, fields, own.schema);
     this.#partitions = outputs.map(() => ({ accepted: 0, bytes: 0, repeated: 0 }));
+  }
+
+  get partitions(): number {
+    return this.#outputs.length;
+  }
+
+  /** Keys are shared out among so many partitions: a topic may have grown, or is to grow in a moment. */
+  shareAmong(partitions: number): void {
+    while (this.#outputs.length < partitions) this.#outputs.push(new RecordOutput(false));
+    this.#outputs.length = partitions;
+    while (this.#partitions.length < partitions) this.#partitions.push({ accepted: 0, bytes: 0, repeated: 0 });
   }
 
   count(partition: number, records: number, bytes: number, repeated: boolean): void {

@@ -19,7 +19,10 @@ import type { BytesColumn, UpdateBatch } from "../model/update/batch.ts";
 import type { PublishedForm } from "../model/update/type-records.ts";
 
 export interface Log extends LogReader {
-  /** Creates missing topics and changes retention. Refuses, naming the topic, what would lose or reorder records (another number of partitions, another form). Idempotent. */
+  /**
+   * Creates missing topics and changes retention. Refuses, naming the topic, what would lose or reorder records (another number of partitions, another form).
+   * A log whose producers tell `partitions` lets topics of records grow by a whole factor. Idempotent.
+   */
   ensureTopics(topics: readonly TopicSettings[]): Promise<void>;
   producer(name: string): Promise<Producer>;
   /** The transactional output of one job. Taking it over fences the previous owner and aborts what it left open. */
@@ -67,6 +70,8 @@ export interface TopicSettings {
    * topic is read like one of records. Without it there are only the jobs' transactions. A log that has no readers but its own refuses it (`not_published`).
    */
   readonly published?: PublishedForm;
+  /** Of a topic that has grown, the oldest first: told by the log, and nothing to ask for. */
+  readonly earlier?: readonly EarlierPartitions[];
   /** Neither given: kept for ever. */
   readonly retention: { readonly timeMs?: number; readonly sizeBytes?: number };
   /**
@@ -76,7 +81,18 @@ export interface TopicSettings {
   readonly foreign?: string;
 }
 
+/** Partitions grow by whole factors: what was in partition p of n is in p, p + n, p + 2n, ... since. */
+export interface EarlierPartitions {
+  readonly partitions: number;
+  /** Producers go by it until then. */
+  readonly untilMs: number;
+  /** Nothing is appended by it any more, whatever producers' clocks say; what is appended to the partitions that came is worked off from then on. */
+  readonly settledMs: number;
+}
+
 export interface Producer {
+  /** Among how many partitions keys are shared out now. Missing: topics do not grow. @throws RdgError unavailable, when the log cannot say */
+  partitions?(topic: string): number | Promise<number>;
   /**
    * Resolves when durable, with the position of the first record and whether the batch was there already. Callers may have several appends in flight;
    * the log commits them in groups. The log takes ownership of the batch's buffers.
@@ -101,7 +117,9 @@ export interface RecordBatch {
   readonly nulls?: Uint8Array;
   /** Grows per (producer, partition); a sequence that is not greater than the last stored one is a retry. */
   readonly sequence?: number;
-  /** At most 256 bytes. A batch with the key of one stored within the last hour in this partition is a retry, whoever sends it. */
+  /** What `partitions` said when the records were shared out. Refused with `unavailable` once the topic has grown since: they are to be shared out anew. */
+  readonly sharedAmong?: number;
+  /** At most 256 bytes. A batch with the key of one stored within the last hour in this partition, or in the one that its records were in before the topic grew, is a retry, whoever sends it. */
   readonly idempotencyKey?: string;
 }
 

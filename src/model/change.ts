@@ -92,7 +92,8 @@ function eventChanges(place: string, before: EventModel, after: EventModel, chan
   changes.compare(place, "time", before.time, after.time, "needs_backfill");
   changes.compare(place, "id", before.id, after.id, "compatible");
   changes.compare(place, "dedupHorizon", before.dedupHorizonMs, after.dedupHorizonMs, "compatible");
-  changes.compare(place, "partitions", before.partitions, after.partitions, "breaking");
+  const grows = after.partitions % before.partitions === 0;
+  changes.compare(place, "partitions", before.partitions, after.partitions, grows ? "compatible" : "breaking");
   changes.compare(place, "retention", before.retention, after.retention, "compatible");
   sourceChanges(`${place}.from`, before.source, after.source, changes);
 }

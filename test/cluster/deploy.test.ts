@@ -124,13 +124,20 @@ test("what deletes records, or breaks who uses them, is refused unless it is all
     expect.objectContaining({ name: events, risk: "loss" }),
   );
   expect(await stepsOf("deploy")).toEqual([]);
-  // More partitions would bring records of a key out of their order.
+  // Nobody would know where a key was before.
+  await define({ [events]: { partitions: 3, retention: { time: "1h" } } }, "shop: t.string(),");
+  const torn = await rdg("deploy", "--allow-loss", "--allow-breaking");
+  expect(torn).toMatchObject({ code: 4 });
+  expect(torn.err).toContain("partitions 2 -> 3 (Partitions grow by whole factors");
   await define({ [events]: { partitions: 4, retention: { time: "1h" } } }, "shop: t.string(),");
-  const reordered = await rdg("deploy", "--allow-loss", "--allow-breaking");
-  expect(reordered).toMatchObject({ code: 4 });
-  expect(reordered.err).toContain("partitions 2 -> 4");
+  const grown = { kind: "topic", name: events, action: "change", what: "partitions 2 -> 4", risk: "safe" };
+  expect(await stepsOf("plan")).toContainEqual(grown);
+  expect(await stepsOf("deploy")).toContainEqual(grown);
+  expect(await stepsOf("deploy")).toEqual([]);
+  await define({ [events]: { partitions: 2, retention: { time: "1h" } } }, "shop: t.string(),");
+  expect((await rdg("deploy", "--allow-loss", "--allow-breaking")).err).toContain("partitions 4 -> 2");
   // Whoever still sends records without it would be refused.
-  await define({ [events]: { partitions: 2, retention: { time: "1h" } } }, "shop: t.string(), till: t.string(),");
+  await define({ [events]: { partitions: 4, retention: { time: "1h" } } }, "shop: t.string(), till: t.string(),");
   expect(await rdg("deploy", "--allow-loss")).toMatchObject({ code: 4 });
   await define({ [events]: { partitions: 2 } }, "", 6, "another");
   const other = await rdg("deploy", "--allow-loss", "--allow-breaking");

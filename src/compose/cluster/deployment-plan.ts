@@ -108,11 +108,7 @@ function topicSteps(
     const why = "Somebody has changed its cleanup.policy: records may be gone.";
     steps.push({ ...step, action: "change", what, risk: "impossible", why });
   }
-  if (found.partitions !== partitions) {
-    const why = "It would reorder the records of a key.";
-    const what = `partitions ${found.partitions} -> ${partitions}`;
-    steps.push({ ...step, action: "change", what, risk: "impossible", why });
-  }
+  steps.push(...partitionSteps(topic, known, found).map((each) => ({ ...step, ...each })));
   const [before, after] = [retentionText(found.retention, form), retentionText(retention, form)];
   if (before !== after) {
     const lowers =
@@ -123,6 +119,29 @@ function topicSteps(
     steps.push({ ...step, action: "change", what: `${before} -> ${after}`, ...risk });
   }
   return steps;
+}
+
+/** What somebody has added on the brokers counts once it is deployed. */
+function partitionSteps(
+  { form, partitions }: TopicSettings,
+  known: TopicSettings | undefined,
+  found: FoundTopic,
+): Pick<DeploymentStep, "action" | "what" | "risk" | "why">[] {
+  const before = known?.partitions ?? found.partitions;
+  if (before === partitions && found.partitions === partitions) return [];
+  const from = found.partitions > partitions ? found.partitions : before;
+  const step = { action: "change", what: `partitions ${from} -> ${partitions}` } as const;
+  const isTaken = found.partitions === before || found.partitions === partitions;
+  if (form === "records" && isTaken && partitions > before && partitions % before === 0) {
+    return [{ ...step, risk: "safe" }];
+  }
+  return [{ ...step, risk: "impossible", why: whyNot(form, from, partitions) }];
+}
+
+function whyNot(form: TopicSettings["form"], before: number, partitions: number): string {
+  if (partitions < before) return "Kafka cannot take partitions away.";
+  if (form !== "records") return "It would reorder the records of a key.";
+  return `Partitions grow by whole factors, so that it is known where a key was before: ${2 * before}, ${3 * before}, ...`;
 }
 
 function viewText({ published, partitions, retention }: TopicSettings): string {

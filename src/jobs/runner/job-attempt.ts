@@ -329,12 +329,14 @@ export class JobAttempt {
     if (event.id === undefined) return;
     const dedup = createEventDedup(event.dedupHorizonMs, this.#consumed.length);
     this.#processor.dedup = dedup;
+    const { earlier = [] } = (await log.topics()).find(({ name }) => name === this.#topic) ?? {};
     const consumed = consumedEvents({
       log,
       clock,
       event,
       partitions,
       consumed: this.#consumed,
+      earlier,
       signal: this.#closing.signal,
     });
     for await (const frame of consumed) {

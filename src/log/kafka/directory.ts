@@ -8,14 +8,17 @@
 import { crc32 } from "node:zlib";
 import {
   ConfigResourceTypes,
+  createPartitionsV3,
   createTopicsV7,
   incrementalAlterConfigsV1,
   IncrementalAlterConfigOperationTypes,
+  ProtocolError,
 } from "@platformatic/kafka";
 import { RdgError } from "../../core/errors.ts";
 import type { TopicForm, TopicSettings } from "../port.ts";
 import type { KafkaCluster, TopicPartition } from "./cluster.ts";
 import { errorNames, unknownTopic } from "./failures.ts";
+import { grown, grows, staleAfterMs } from "./growth.ts";
 import type { PlainSender } from "./plain-sender.ts";
 import { decodeRecords } from "./record-batch.ts";
 import { assertRecordFormat } from "./record-format.ts";
@@ -44,6 +47,9 @@ export class Directory {
   /** How far `rdg.topics` was read. */
   #next = 0;
   #changing: Promise<void> = Promise.resolve();
+  #reloading: Promise<void> = Promise.resolve();
+  /** When it was last as the log has it, by the monotonic clock. */
+  #readMs = -Infinity;
 
   constructor(cluster: KafkaCluster, sender: PlainSender) {
     this.#cluster = cluster;
@@ -109,7 +115,20 @@ export class Directory {
   }
 
   /** Learns what other processes have changed. */
-  async reload(): Promise<void> {
+  reload(): Promise<void> {
+    // One after the other: what an earlier one has read is not to come over what a later one has.
+    const reloaded = this.#reloading.then(() => this.#reload());
+    this.#reloading = reloaded.catch(() => undefined);
+    return reloaded;
+  }
+
+  /** Whether it may have missed what producers have to go by. */
+  get isStale(): boolean {
+    return this.#cluster.clock.monotonicMs() - this.#readMs > staleAfterMs;
+  }
+
+  async #reload(): Promise<void> {
+    const askedMs = this.#cluster.clock.monotonicMs();
     const place = { topic: this.kafkaName(topicsTopic), partition: 0 };
     const [end] = await this.#cluster.retrying("read its topics", place.topic, () =>
       this.#cluster.offsets([place], "replicated"),
@@ -126,6 +145,7 @@ export class Directory {
     });
     this.#next = Math.max(this.#next, end!);
     this.#topics = topics;
+    this.#readMs = askedMs;
   }
 
   ensure(wanted: readonly TopicSettings[]): Promise<void> {
@@ -151,15 +171,43 @@ export class Directory {
     );
     const kept = own.filter(isThere);
     for (const topic of kept) await this.#alter(topic.name, configsOf(topic));
-    const after = new Map([...this.#topics, ...changed.map((topic) => [topic.name, topic] as const)]);
+    const asKept = changed.map((topic) => this.#withEarlier(topic));
+    for (const { name, partitions, earlier } of asKept)
+      if (earlier !== undefined) await this.#grow(name, earlier.at(-1)!.partitions, partitions);
+    const after = new Map([...this.#topics, ...asKept.map((topic) => [topic.name, topic] as const)]);
     const views = [...after.values()].filter(({ form }) => form === "updates");
     if (changed.some(({ form }) => form === "updates")) await this.#alter(journalTopic, journalConfigs(views));
     // Last: whoever reads of a topic finds it there.
     await this.#sender.send(
       { topic: this.kafkaName(topicsTopic), partition: 0 },
-      changed.map((topic) => ({ key: topic.name, value: JSON.stringify(plain(topic)) })),
+      asKept.map((topic) => ({ key: topic.name, value: JSON.stringify(plain(topic)) })),
     );
     await this.reload();
+  }
+
+  #withEarlier(topic: TopicSettings): TopicSettings {
+    const known = this.#topics.get(topic.name);
+    if (known === undefined || topic.foreign !== undefined) return topic;
+    if (grows(known, topic)) return grown(known, topic, this.#cluster.clock.now());
+    return { ...topic, ...(known.earlier && { earlier: known.earlier }) };
+  }
+
+  /** Nobody uses what comes before the log says so: whoever comes again after a failure finds it there. */
+  async #grow(name: string, from: number, partitions: number): Promise<void> {
+    const place = this.kafkaName(name);
+    const count = async (): Promise<number> => (await this.#cluster.leaders([place])).get(place)?.length ?? 0;
+    const found = await this.#cluster.retrying("look for topics", place, count);
+    if (found === partitions) return;
+    if (found !== from) throw existsDifferently(name, "partitions", found, partitions);
+    // Brokers choose where they are: the client's type has no word for it.
+    const topic = { name: place, count: partitions, assignments: null as unknown as [] };
+    const { requestTimeoutMs } = this.#cluster.settings;
+    await this.#cluster.retrying("give a topic more partitions", place, async () =>
+      createPartitionsV3.api.async(await this.#cluster.controller(), [topic], requestTimeoutMs, false),
+    );
+    await this.#cluster.retrying("find new partitions", place, async () => {
+      if ((await count()) !== partitions) throw new ProtocolError("LEADER_NOT_AVAILABLE");
+    });
   }
 
   /** @throws RdgError invalid, `unknown_topic` or `topic_exists_differently` */
@@ -300,9 +348,14 @@ function checkTopic(topic: TopicSettings, known: TopicSettings | undefined): voi
   }
   if (known === undefined) return;
   for (const what of ["partitions", "form", "foreign"] as const) {
-    if (known[what] === topic[what] || (what === "partitions" && !isOwn(known))) continue;
+    if (known[what] === topic[what] || (what === "partitions" && mayHave(known, topic))) continue;
     throw existsDifferently(name, what, known[what] ?? "its own", topic[what] ?? "its own");
   }
+}
+
+/** Others' topics have what they have. */
+function mayHave(known: TopicSettings, topic: TopicSettings): boolean {
+  return !isOwn(known) || known.foreign !== undefined || grows(known, topic);
 }
 
 function existsDifferently(name: string, what: string, is: string | number, wanted: string | number): RdgError {
@@ -321,11 +374,12 @@ function sameSettings(known: TopicSettings | undefined, wanted: TopicSettings): 
   return a.timeMs === b.timeMs && a.sizeBytes === b.sizeBytes;
 }
 
-const plain = ({ name, form, partitions, retention, foreign, published }: TopicSettings): TopicSettings => ({
+const plain = ({ name, form, partitions, retention, foreign, published, earlier }: TopicSettings): TopicSettings => ({
   name,
   form,
   partitions,
   retention,
   ...(foreign !== undefined && { foreign }),
   ...(published !== undefined && { published }),
+  ...(earlier !== undefined && { earlier }),
 });

@@ -10,6 +10,7 @@ import type { JobAssignment, JobCounters, JobTransaction, JobWorker, TopicSettin
 import { Beats, beatsUntilSilent } from "./beats.ts";
 import type { KafkaCluster } from "./cluster.ts";
 import { errorNames, fenced, logClosed } from "./failures.ts";
+import { isOpen, lookAgainMs } from "./growth.ts";
 import { type JobOutputOptions, jobsPlace, KafkaJobOutput } from "./job-output.ts";
 import { committedStates, decodeState, openStates } from "./job-state.ts";
 import { giveUpMember, Membership } from "./membership.ts";
@@ -73,9 +74,15 @@ export class KafkaJobWorker implements JobWorker {
     await this.#open?.close();
     for (;;) {
       if (this.#left) throw logClosed();
-      const partitions = await this.#membership.take(signal);
-      const open = new Assignment(this.#options.name, partitions, this.#membership);
+      const assigned = await this.#membership.take(signal);
+      const partitions = await this.#openOf(assigned);
+      const open = new Assignment(this.#options.name, assigned, partitions, this.#membership);
       this.#open = open;
+      if (partitions.length === 0) {
+        await open.close();
+        await this.#options.cluster.timers.sleep(lookAgainMs, signal);
+        continue;
+      }
       try {
         await this.#prepare(open, signal);
       } catch (error) {
@@ -85,6 +92,28 @@ export class KafkaJobWorker implements JobWorker {
       if (!open.isLost) return open;
       await open.close();
     }
+  }
+
+  /** Told when the topic may have grown: what came with it is taken up as soon as it is its turn. */
+  lookAgain(): void {
+    const open = this.#open;
+    if (open !== undefined && this.#known(open.assigned).length !== open.partitions.length) open.ends();
+  }
+
+  async #openOf(assigned: readonly number[]): Promise<readonly number[]> {
+    if (assigned.some((partition) => partition >= this.#topic.partitions)) await this.#options.directory.reload();
+    return this.#known(assigned);
+  }
+
+  /** Kafka shares out what came as soon as it is there; it is worked off when everybody goes by it. */
+  #known(assigned: readonly number[]): readonly number[] {
+    const [topic, nowMs] = [this.#topic, this.#options.cluster.clock.now()];
+    return assigned.filter((partition) => isOpen(topic, partition, nowMs));
+  }
+
+  get #topic(): TopicSettings {
+    const { directory, topic } = this.#options;
+    return directory.known(topic.name) ?? topic;
   }
 
   async leave(): Promise<void> {
@@ -113,7 +142,7 @@ export class KafkaJobWorker implements JobWorker {
     const committed = [...states].flatMap(([partition, { offset }]): Position[] =>
       offset < 0 ? [] : [{ topic: topic.name, partition, offset }],
     );
-    const counters = countersOf(states, topic.partitions);
+    const counters = countersOf(states, Math.max(this.#topic.partitions, open.partitions.at(-1)! + 1));
     open.begin(new KafkaJobOutput(this.#options, { owner, progress, committed, counters }));
   }
 
@@ -213,6 +242,7 @@ function countersOf(states: States, partitions: number): JobCounters {
 
 /** One turn of the worker's: an output for its partitions, until it is closed. */
 class Assignment implements JobAssignment {
+  readonly assigned: readonly number[];
   readonly partitions: readonly number[];
   isLost = false;
   readonly #name: string;
@@ -222,8 +252,9 @@ class Assignment implements JobAssignment {
   #output: KafkaJobOutput | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(name: string, partitions: readonly number[], membership: Membership) {
+  constructor(name: string, assigned: readonly number[], partitions: readonly number[], membership: Membership) {
     this.#name = name;
+    this.assigned = assigned;
     this.partitions = partitions;
     this.#membership = membership;
     this.epoch = membership.committer();

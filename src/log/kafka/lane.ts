@@ -1,8 +1,9 @@
 // One producer's appends to one partition: in the order of the calls, as many in one request as are waiting, one request at a time.
 import { RdgError } from "../../core/errors.ts";
-import type { Appended, RecordBatch } from "../port.ts";
+import type { Appended, RecordBatch, TopicSettings } from "../port.ts";
 import { failureOf, type KafkaCluster, type TopicPartition } from "./cluster.ts";
 import { errorNames, fenced, isFenced, isTransient, kafkaFailed } from "./failures.ts";
+import { isOutdated, keyAmong, outdated } from "./growth.ts";
 import type { Epoch, Owner } from "./owner.ts";
 import { batchBytes, encodeBatch } from "./record-batch.ts";
 import { encodeTag, type StoredBatches, type Tag, tagOf } from "./stored-batches.ts";
@@ -16,6 +17,12 @@ interface Entry {
   readonly reject: (error: unknown) => void;
 }
 
+export interface EarlierBatches {
+  readonly partition: number;
+  readonly sharedAmong: number;
+  readonly stored: StoredBatches;
+}
+
 export interface LaneOptions {
   readonly cluster: KafkaCluster;
   readonly owner: Owner;
@@ -25,6 +32,10 @@ export interface LaneOptions {
   readonly topic: string;
   readonly place: TopicPartition;
   readonly stored: StoredBatches;
+  /** What is known of the topic now: it may grow. */
+  readonly settings: () => TopicSettings;
+  /** Where else a batch may be that this one repeats, with the number that it was shared out by. */
+  readonly sources: () => readonly EarlierBatches[];
   /** Resolves when a record may be sent now (log.ts). */
   readonly beforeSending: () => Promise<void>;
 }
@@ -54,12 +65,21 @@ export class Lane {
     if (this.#queuedBytes + bytes > settings.queueBytesMax)
       return Promise.reject(queueFull(`${this.#options.topic}/${this.#options.place.partition}`));
     const appended = new Promise<Appended>((resolve, reject) => {
-      this.#queue.push({ batch, tag: tagOf(this.#options.name, batch), bytes, resolve, reject });
+      this.#queue.push({ batch, tag: this.#tagOf(batch), bytes, resolve, reject });
       this.#queuedBytes += bytes;
       this.#running ??= this.#run();
     });
     this.#last = appended;
     return appended;
+  }
+
+  #tagOf(batch: RecordBatch): Tag | undefined {
+    const { idempotencyKey: key, sharedAmong } = batch;
+    if (key === undefined) return tagOf(this.#options.name, batch);
+    return tagOf(this.#options.name, {
+      ...batch,
+      idempotencyKey: keyAmong(this.#options.settings(), key, sharedAmong),
+    });
   }
 
   /** Resolves when what was appended until now is stored or refused. */
@@ -102,17 +122,27 @@ export class Lane {
 
   async #store(group: readonly Entry[]): Promise<void> {
     const { stored } = this.#options;
+    const sources = group.some(({ tag }) => tag !== undefined) ? this.#options.sources() : [];
     if (group.some(({ tag }) => tag !== undefined)) {
       stored.checkRoom();
-      await stored.catchUp();
+      await Promise.all([stored, ...sources.map((source) => source.stored)].map((batches) => batches.catchUp()));
     }
     const fresh: Entry[] = [];
     /** Repeats of a batch of the same group: answered when that one is stored. */
     const repeats: [Entry, Entry][] = [];
     for (const entry of group) {
+      if (this.#isOutdated(entry)) {
+        entry.reject(outdated(this.#options.topic));
+        continue;
+      }
       const known = entry.tag && stored.find(entry.tag);
       if (known !== undefined) {
         entry.resolve(this.#answer(known.first, known.last, true));
+        continue;
+      }
+      const earlier = this.#earlierOf(entry, sources);
+      if (earlier !== undefined) {
+        entry.resolve(earlier);
         continue;
       }
       const original = entry.tag && fresh.find((other) => other.tag !== undefined && isRepeat(entry.tag!, other.tag));
@@ -134,6 +164,24 @@ export class Lane {
       repeat.resolve(this.#answerOf(firsts.get(original)!, original.batch.count, true));
   }
 
+  /** Where its records are if it repeats a batch of before the topic grew: all that are in it now were in that one. */
+  #earlierOf({ batch, tag }: Entry, sources: readonly EarlierBatches[]): Appended | undefined {
+    const { idempotencyKey: key, sharedAmong, count } = batch;
+    if (key === undefined || tag === undefined || sharedAmong === undefined) return undefined;
+    const settings = this.#options.settings();
+    for (const source of sources) {
+      if (source.sharedAmong >= sharedAmong) continue;
+      const sought = { ...tag, key: keyAmong(settings, key, source.sharedAmong), sequence: undefined };
+      const last = source.stored.find(sought)?.last;
+      if (last !== undefined) return this.#answer(last - count + 1, last, true, source.partition);
+    }
+    return undefined;
+  }
+
+  #isOutdated({ batch }: Entry): boolean {
+    return isOutdated(this.#options.settings(), batch.sharedAmong, this.#options.cluster.clock.now());
+  }
+
   async #send(entries: readonly Entry[]): Promise<Produced> {
     const { cluster, place } = this.#options;
     const { settings } = cluster;
@@ -148,6 +196,7 @@ export class Lane {
     });
     try {
       const produced = await cluster.retrying("append", this.#options.topic, async () => {
+        if (entries.some((entry) => this.#isOutdated(entry))) throw outdated(this.#options.topic);
         const connection = await cluster.connection(await cluster.brokerOf(place));
         const request = { transactionalId: null, timeoutMs: settings.requestTimeoutMs, batches: [{ ...place, bytes }] };
         const [answer] = await produce.async(connection, request);
@@ -193,9 +242,8 @@ export class Lane {
     return this.#answer(first, first + count - 1, duplicate);
   }
 
-  #answer(first: number, last: number, duplicate: boolean): Appended {
-    const { topic, place } = this.#options;
-    const { partition } = place;
+  #answer(first: number, last: number, duplicate: boolean, partition = this.#options.place.partition): Appended {
+    const { topic } = this.#options;
     return { first: { topic, partition, offset: first }, last: { topic, partition, offset: last }, duplicate };
   }
 }

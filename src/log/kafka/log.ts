@@ -19,15 +19,16 @@ import { BrokerTime } from "./broker-time.ts";
 import { KafkaCluster, type TopicPartition } from "./cluster.ts";
 import { Directory } from "./directory.ts";
 import { errorNames, logClosed } from "./failures.ts";
+import { lookAgainMs, sourcesOf } from "./growth.ts";
 import { type JobOutputOptions, KafkaJobOutput } from "./job-output.ts";
 import { KafkaJobWorker } from "./job-worker.ts";
-import { Lane } from "./lane.ts";
+import { type EarlierBatches, Lane } from "./lane.ts";
 import { Owner } from "./owner.ts";
 import { PlainSender } from "./plain-sender.ts";
 import { KafkaProducer } from "./producer.ts";
 import { cursorsOf, type ReadContext, readRecords, readTransactions } from "./reading.ts";
 import { visibleEnd } from "./scan.ts";
-import { kafkaLogDefaults, type KafkaConnection, type KafkaLogSettings } from "./settings.ts";
+import { kafkaLogDefaults, type KafkaConnection, type KafkaLogSettings, retryHorizonMs } from "./settings.ts";
 import { type BatchBudget, StoredBatches } from "./stored-batches.ts";
 import { VisibleEnds } from "./visible-ends.ts";
 
@@ -64,7 +65,6 @@ const ownerNameMax = 200;
 class KafkaLog implements Log {
   readonly sparse = true;
   readonly prefix: string;
-  readonly prefix: string;
   readonly directory: Directory;
   readonly #cluster: KafkaCluster;
   readonly #sender: PlainSender;
@@ -83,10 +83,10 @@ class KafkaLog implements Log {
   /** Time of the latest frame that a reader was shown. */
   #shownMs = -Infinity;
   #closing: Promise<void> | undefined;
+  #looking: Promise<void> | undefined;
 
   constructor(cluster: KafkaCluster, instance: string) {
     this.#instance = instance;
-    this.prefix = cluster.settings.prefix;
     this.prefix = cluster.settings.prefix;
     const sender = new PlainSender(cluster);
     this.#cluster = cluster;
@@ -122,8 +122,10 @@ class KafkaLog implements Log {
     await owner.fence(records.flatMap((topic) => this.directory.partitionsOf(topic)));
     this.#checkOpen();
     const openLane = (topic: TopicSettings, partition: number): Lane => this.#openLane(owner, name, topic, partition);
-    const producer = new KafkaProducer({ name, directory: this.directory, openLane });
+    const nowMs = (): number => this.#cluster.clock.now();
+    const producer = new KafkaProducer({ name, directory: this.directory, nowMs, openLane });
     this.#producers.set(name, producer);
+    this.#lookAgain();
     return producer;
   }
 
@@ -147,6 +149,7 @@ class KafkaLog implements Log {
     const process = { instance: this.#instance, sender: this.#sender };
     const worker = await KafkaJobWorker.join({ ...this.#outputOptions(name), topic: settings, ...process });
     this.#workers.add(worker);
+    this.#lookAgain();
     return worker;
   }
 
@@ -233,6 +236,22 @@ class KafkaLog implements Log {
     return await cursorsOf(this.#context, topics, options, (places) => this.#ends.ask(places));
   }
 
+  /** Topics may grow while producers and workers go by them. */
+  #lookAgain(): void {
+    this.#looking ??= (async () => {
+      const { signal } = this.#closed;
+      while (!signal.aborted) {
+        try {
+          await this.#cluster.timers.sleep(lookAgainMs, signal);
+          await this.directory.reload();
+          for (const worker of this.#workers) worker.lookAgain();
+        } catch {
+          // Whoever shares records out asks again before it does (producer.ts).
+        }
+      }
+    })();
+  }
+
   #outputOptions(name: string): JobOutputOptions {
     const { directory } = this;
     const checkQuarantine = (topic: string): void => checkQuarantineTopic(topic, directory.known(topic));
@@ -243,17 +262,29 @@ class KafkaLog implements Log {
 
   #openLane(owner: Owner, name: string, topic: TopicSettings, partition: number): Lane {
     const place = this.directory.partitionsOf(topic)[partition]!;
-    const id = `${place.topic}/${partition}`;
-    let stored = this.#stored.get(id);
-    if (stored === undefined) this.#stored.set(id, (stored = new StoredBatches(this.#cluster, place, this.#budget)));
+    const stored = this.#storedIn(place);
+    const settings = (): TopicSettings => this.directory.known(topic.name)!;
+    const sources = (): readonly EarlierBatches[] =>
+      sourcesOf(settings(), partition, this.#cluster.clock.now() - retryHorizonMs).map((source) => ({
+        ...source,
+        stored: this.#storedIn({ ...place, partition: source.partition }),
+      }));
     const beforeSending = async (): Promise<void> => {
       // Later than whatever anybody was told of until now.
       if (topic.form === "compacted") await this.#cluster.timers.sleep(laterMs);
       await this.#ends.asked();
     };
-    const lane = new Lane({ cluster: this.#cluster, owner, name, topic: topic.name, place, stored, beforeSending });
+    const where = { cluster: this.#cluster, owner, name, topic: topic.name, place };
+    const lane = new Lane({ ...where, stored, settings, sources, beforeSending });
     this.#lanes.set(topic.name, [...(this.#lanes.get(topic.name) ?? []), lane]);
     return lane;
+  }
+
+  #storedIn(place: TopicPartition): StoredBatches {
+    const id = `${place.topic}/${place.partition}`;
+    let stored = this.#stored.get(id);
+    if (stored === undefined) this.#stored.set(id, (stored = new StoredBatches(this.#cluster, place, this.#budget)));
+    return stored;
   }
 
   #offsets(places: readonly TopicPartition[], kind: "first" | "written"): Promise<number[]> {

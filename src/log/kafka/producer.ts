@@ -3,6 +3,7 @@ import { RdgError } from "../../core/errors.ts";
 import type { Appended, Producer, RecordBatch, TopicSettings } from "../port.ts";
 import type { Directory } from "./directory.ts";
 import { fenced, logClosed } from "./failures.ts";
+import { partitionsAt } from "./growth.ts";
 import type { Lane } from "./lane.ts";
 
 const idempotencyKeyBytesMax = 256;
@@ -10,6 +11,7 @@ const idempotencyKeyBytesMax = 256;
 export interface KafkaProducerOptions {
   readonly name: string;
   readonly directory: Directory;
+  readonly nowMs: () => number;
   readonly openLane: (topic: TopicSettings, partition: number) => Lane;
 }
 
@@ -20,6 +22,16 @@ export class KafkaProducer implements Producer {
 
   constructor(options: KafkaProducerOptions) {
     this.#options = options;
+  }
+
+  partitions(topic: string): number | Promise<number> {
+    const { directory, nowMs } = this.#options;
+    const now = async (): Promise<number> => {
+      if (directory.isStale) await directory.reload();
+      return partitionsAt(await directory.find(topic), nowMs());
+    };
+    const known = directory.known(topic);
+    return known === undefined || directory.isStale ? now() : partitionsAt(known, nowMs());
   }
 
   append(topic: string, partition: number, batch: RecordBatch): Promise<Appended> {
