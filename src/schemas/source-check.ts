@@ -30,17 +30,21 @@ export interface SourceReport extends SourceOwner {
   readonly problem?: { readonly code: string; readonly message: string };
 }
 
-/** Versions that are looked at, the latest ones. */
 const versionsMax = 50;
 
-/** Events and side inputs that have a source. @throws RdgError unavailable, unauthorized */
+/**
+ * Events and side inputs that have a source.
+ * @param latestMax so many versions are looked at, the latest ones
+ * @throws RdgError unavailable, unauthorized
+ */
 export async function checkSources(
   { events, sideInputs }: Pick<GraphModel, "events" | "sideInputs">,
   registry: SchemaRegistry | undefined,
+  latestMax = versionsMax,
 ): Promise<readonly SourceReport[]> {
   const reports: SourceReport[] = [];
   const check = async (owner: SourceOwner, { fields, source }: EventModel | SideInputModel): Promise<void> => {
-    if (source !== undefined) reports.push({ ...owner, ...(await checkSource(fields, source, registry)) });
+    if (source !== undefined) reports.push({ ...owner, ...(await checkSource(fields, source, registry, latestMax)) });
   };
   for (const event of events) await check({ event: event.name }, event);
   for (const input of sideInputs) await check({ input: input.name }, input);
@@ -57,12 +61,13 @@ async function checkSource(
   fields: readonly FieldModel[],
   source: EventSource,
   registry: SchemaRegistry | undefined,
+  latestMax: number,
 ): Promise<Omit<SourceReport, keyof SourceOwner>> {
   const { topic, values, subject, version } = source;
   const about = { topic, values, ...(subject && { subject }), ...(version && { version }) };
   if (subject === undefined || registry === undefined) return { ...about, findings: [] };
   try {
-    const versions = (await registry.versions(subject)).slice(-versionsMax).reverse();
+    const versions = (await registry.versions(subject)).slice(-latestMax).reverse();
     const latest = versions[0]!;
     const rootOf = async (number: number): Promise<AvroNode> =>
       parseAvroSchema((await registry.version(subject, number, { deleted: true })).schema).root;

@@ -23,7 +23,7 @@ export async function deploy({ graph, cluster, allow, by }: DeployOptions): Prom
   const { log, registry, topics } = cluster;
   const plan = await planDeployment(graph, cluster);
   refuse(plan, allow);
-  if (plan.steps.length === 0) return plan;
+  if (plan.steps.every(({ action }) => action === "notice")) return plan;
   await log.ensureTopics([deploymentTopic, auditTopic]);
   await changeDeployment(log, async (before, producer) => {
     const after = deploymentOf(graph, before);

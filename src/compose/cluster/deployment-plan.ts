@@ -8,9 +8,10 @@ import type { GraphModel } from "../../model/definition.ts";
 import type { SchemaRegistry } from "../../schemas/port.ts";
 import { topicsOf } from "../topics.ts";
 import { auditTopic } from "./deployment-audit.ts";
-import { placementSteps } from "./placement-steps.ts";
 import { type Deployment, deploymentOf, deploymentTopic, readDeployment } from "./deployment.ts";
+import { placementSteps } from "./placement-steps.ts";
 import { schemaSteps } from "./schema-steps.ts";
+import { isSource, sourceSchemaSteps, sourceTopicSteps, withSources } from "./source-steps.ts";
 
 export interface Cluster {
   readonly log: LogReader;
@@ -37,9 +38,10 @@ export interface SharedTables {
 export type StepRisk = "safe" | "loss" | "breaking" | "impossible";
 
 export interface DeploymentStep {
-  readonly kind: "topic" | "schema" | "table" | "definition" | "placement";
+  readonly kind: "topic" | "source" | "schema" | "table" | "definition" | "placement";
   readonly name: string;
-  readonly action: "create" | "change";
+  /** `notice`: nothing is done about it. */
+  readonly action: "create" | "change" | "notice";
   /** For people, such as `retention 6h -> 1h`. */
   readonly what: string;
   readonly risk: StepRisk;
@@ -60,11 +62,19 @@ export async function planDeployment(graph: Graph, cluster: Cluster): Promise<De
   const { log, registry } = cluster;
   const deployed = await readDeployment(log);
   const target = deploymentOf(graph, deployed);
-  const desired = [deploymentTopic, auditTopic, ...topicsOf(target.model)];
+  const { topics: desired, found: sources } = await withSources(
+    [deploymentTopic, auditTopic, ...topicsOf(target.model)],
+    cluster.topics,
+  );
   const known = new Map((await log.topics()).map((topic) => [topic.name, topic]));
   const found = await cluster.topics.find(desired.filter(isOwnTopic).map(({ name }) => name));
   const steps = [
-    ...desired.flatMap((topic) => topicSteps(topic, known.get(topic.name), found.get(topic.name))),
+    ...desired.flatMap((topic) =>
+      isSource(topic)
+        ? sourceTopicSteps(topic, known.get(topic.name), sources.get(topic.foreign))
+        : topicSteps(topic, known.get(topic.name), found.get(topic.name)),
+    ),
+    ...(await sourceSchemaSteps(target.model, registry)),
     ...(await schemaSteps(target.model, deployed?.model, registry, log.prefix)),
     ...(await tableSteps(target, cluster.tables)),
     ...definitionSteps(target, deployed),
@@ -86,10 +96,10 @@ function topicSteps(
   const { name, form, partitions, retention } = topic;
   const step = { kind: "topic", name } as const;
   if (!isOwnTopic(topic)) {
-    const what = topic.foreign === undefined ? viewText(topic) : `read from the topic ${topic.foreign}`;
+    const what = viewText(topic);
     if (known === undefined) return [{ ...step, action: "create", what, risk: "safe" }];
     const before = viewText(known);
-    if (topic.foreign !== undefined || before === what) return [];
+    if (before === what) return [];
     if (known.published !== undefined && known.partitions !== partitions && topic.published !== undefined) {
       const why = "It would reorder the records of a key.";
       return [{ ...step, action: "change", what: `${before} -> ${what}`, risk: "impossible", why }];

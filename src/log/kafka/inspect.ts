@@ -25,6 +25,8 @@ export interface InspectOptions {
 export interface TopicInspector {
   /** Those of the topics that the brokers have, by RDG's name. */
   find(names: readonly string[]): Promise<ReadonlyMap<string, FoundTopic>>;
+  /** The same of topics that others own, by the names that they have. */
+  findForeign(names: readonly string[]): Promise<ReadonlyMap<string, FoundTopic>>;
   setRetention(topic: Pick<TopicSettings, "name" | "form" | "retention">): Promise<void>;
   close(): void;
 }
@@ -36,21 +38,26 @@ export function inspectTopics(options: InspectOptions): TopicInspector {
   const settings = { ...kafkaLogDefaults, ...options.settings };
   const cluster = new KafkaCluster({ ...options, settings, random: systemRandom });
   const kafkaName = (name: string): string => `${settings.prefix}${name}`;
+  const find = async (
+    names: readonly string[],
+    placeOf: (name: string) => string,
+  ): Promise<ReadonlyMap<string, FoundTopic>> => {
+    const leaders = await cluster.retrying("look for topics", settings.prefix, () =>
+      cluster.leaders(names.map(placeOf)),
+    );
+    const there = names.filter((name) => leaders.has(placeOf(name)));
+    if (there.length === 0) return new Map();
+    const configs = await describe(cluster, there.map(placeOf));
+    return new Map(
+      there.map((name) => {
+        const partitions = leaders.get(placeOf(name))!.length;
+        return [name, { name, partitions, ...meaningOf(configs.get(placeOf(name))!) }];
+      }),
+    );
+  };
   return {
-    async find(names) {
-      const leaders = await cluster.retrying("look for topics", settings.prefix, () =>
-        cluster.leaders(names.map(kafkaName)),
-      );
-      const there = names.filter((name) => leaders.has(kafkaName(name)));
-      if (there.length === 0) return new Map();
-      const configs = await describe(cluster, there.map(kafkaName));
-      return new Map(
-        there.map((name) => {
-          const partitions = leaders.get(kafkaName(name))!.length;
-          return [name, { name, partitions, ...meaningOf(configs.get(kafkaName(name))!) }];
-        }),
-      );
-    },
+    find: (names) => find(names, kafkaName),
+    findForeign: (names) => find(names, (name) => name),
     async setRetention({ name, form, retention }) {
       const { timeMs = form === "compacted" ? neverMs : -1, sizeBytes = -1 } = retention;
       const values: readonly (readonly [string, number])[] =
