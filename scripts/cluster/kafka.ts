@@ -31,6 +31,8 @@ export interface KafkaSecurity {
   readonly allowed: readonly string[];
 }
 
+const keysAddress = "sasl.oauthbearer.jwks.endpoint.url";
+
 /** Properties of the broker instead of those that are given here. */
 export type KafkaSettings = Readonly<Record<string, string | number>>;
 
@@ -66,6 +68,9 @@ export async function kafkaProgram(
     }
     await promisify(execFile)(java, ["-Xmx128m", "-XX:TieredStopAtLevel=1", ...args, ...format]);
   }
+  // Brokers fetch keys from addresses that they are started with alone.
+  const keys = settings[keysAddress];
+  if (keys !== undefined) args.push(`-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=${keys}`);
   const memory = ["-Xms256m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:+ExitOnOutOfMemoryError"];
   return {
     name: "Kafka",

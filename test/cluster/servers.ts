@@ -12,7 +12,7 @@ import {
   type CassandraPorts,
   type CommitLogSync,
 } from "../../scripts/cluster/cassandra.ts";
-import { kafkaProgram, type KafkaPorts, type KafkaSecurity } from "../../scripts/cluster/kafka.ts";
+import { kafkaProgram, type KafkaPorts, type KafkaSecurity, type KafkaSettings } from "../../scripts/cluster/kafka.ts";
 import { freePorts, loopback } from "../../scripts/cluster/ports.ts";
 import { redisProgram, type RedisOptions } from "../../scripts/cluster/redis.ts";
 import { serveRegistry } from "../../scripts/cluster/registry.ts";
@@ -80,10 +80,12 @@ export async function startKafka(place: Place = here): Promise<KafkaServer> {
 /** One that asks who comes, on two ports besides. */
 export async function startSecureKafka(
   wishes: Omit<KafkaSecurity, "login" | "certificate">,
+  settings?: KafkaSettings,
 ): Promise<KafkaServer & { readonly login: string; readonly certificate: string }> {
   const { ports, server } = await startOwn("kafka", async (folder) => {
     const [kafka, controller, login, certificate] = (await freePorts(4)) as [number, number, number, number];
-    const program = await kafkaProgram(folder, { kafka, controller }, tell, { ...wishes, login, certificate });
+    const security = { ...wishes, login, certificate };
+    const program = await kafkaProgram(folder, { kafka, controller }, tell, security, settings);
     return { ports: { kafka, login, certificate }, program };
   });
   const at = (port: number): string => `${loopback}:${port}`;

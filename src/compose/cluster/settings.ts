@@ -1,7 +1,9 @@
 // Every setting of a process in a cluster: those of an embedded RDG, and where Kafka and the registry are.
 import { readFile } from "node:fs/promises";
+import { systemClock } from "../../core/clock.ts";
 import { RdgError } from "../../core/errors.ts";
 import type { SettingList, SettingValues } from "../../core/settings.ts";
+import { oauthTokens } from "../../log/kafka/oauth-tokens.ts";
 import type { KafkaConnection, KafkaLogSettings, KafkaSasl, KafkaTls } from "../../log/kafka/settings.ts";
 import { cacheServerSettings } from "../../query/redis/settings.ts";
 import type { ConfluentConnection } from "../../schemas/confluent/settings.ts";
@@ -71,8 +73,15 @@ const ownSettings = {
     kind: "text",
     default: "",
     secret: true,
-    description: "Its password; with OAUTHBEARER, the token.",
+    description: "Its password; with OAUTHBEARER, the token, or the secret for kafka.tokenEndpoint.",
   },
+  "kafka.tokenEndpoint": {
+    kind: "text",
+    default: "",
+    description:
+      "With OAUTHBEARER: where RDG fetches tokens, with name and password as the client's id and secret, and again before they end.",
+  },
+  "kafka.scope": { kind: "text", default: "", description: "Of those tokens, where the authorization server asks." },
   "registry.url": {
     kind: "text",
     default: "",
@@ -229,8 +238,15 @@ function saslOf(settings: ClusterSettings): KafkaSasl | undefined {
   const mechanism = mechanisms.find((each) => each === written);
   if (mechanism === undefined) throw bad("kafka.mechanism", `is none of ${mechanisms.join(", ")}`, undefined);
   if (password === "") throw bad("kafka.password", "is missing", "Set the variable RDG_KAFKA_PASSWORD.");
-  if (mechanism === "OAUTHBEARER") return { mechanism, token: password };
+  const endpoint = settings["kafka.tokenEndpoint"];
+  if (mechanism === "OAUTHBEARER" && endpoint === "") return { mechanism, token: password };
   if (username === "") throw bad("kafka.username", "is missing", undefined);
+  if (mechanism === "OAUTHBEARER") {
+    if (!URL.canParse(endpoint)) throw bad("kafka.tokenEndpoint", "is no address", "Write https://...");
+    const scope = settings["kafka.scope"] || undefined;
+    const credentials = { clientId: username, clientSecret: password, ...(scope !== undefined && { scope }) };
+    return { mechanism, token: oauthTokens({ endpoint, ...credentials, clock: systemClock }) };
+  }
   return { mechanism, username, password };
 }
 

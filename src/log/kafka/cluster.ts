@@ -1,5 +1,6 @@
 // The cluster as the rest of the adapter sees it: who leads a partition, calls repeated with back-off until they succeed or time is up.
 import {
+  AuthenticationError,
   type Broker,
   type Connection,
   ConnectionPool,
@@ -264,12 +265,18 @@ function parseBroker(text: string): Broker {
   return { host: match.groups["host"]!.replace(/^\[(.*)\]$/, "$1"), port: Number(match.groups["port"]) };
 }
 
+/** A broker that takes a token answers nothing; otherwise why it does not (RFC 7628, section 3.2.2). */
+function refusal(answer: Buffer, callback: (error: Error | null, answer?: Buffer) => void): void {
+  if (answer.length === 0) callback(null, answer);
+  else callback(new AuthenticationError(`The broker does not take the token: ${answer.toString("utf8")}`));
+}
+
 function connectionOptions({ sasl, tls }: KafkaConnection, settings: KafkaLogSettings): ConnectionOptions {
   const { serverName, ...certificates } = typeof tls === "object" ? tls : {};
   return {
     connectTimeout: settings.connectTimeoutMs,
     requestTimeout: settings.requestTimeoutMs,
-    ...(sasl && { sasl }),
+    ...(sasl && { sasl: sasl.mechanism === "OAUTHBEARER" ? { ...sasl, authBytesValidator: refusal } : sasl }),
     ...(tls && { tls: certificates, tlsServerName: serverName ?? true }),
   };
 }

@@ -72,7 +72,9 @@ const transient = new Set([
 export const isFenced = (error: unknown): boolean => errorNames(error).some((name) => fencing.has(name));
 
 export function isTransient(error: unknown): boolean {
-  if (error instanceof RdgError || isUnauthenticated(error) || tlsRefusal(error) !== undefined) return false;
+  const own = ownErrorIn(error);
+  if (own !== undefined) return own !== error && own.kind === "unavailable";
+  if (isUnauthenticated(error) || tlsRefusal(error) !== undefined) return false;
   const names = errorNames(error);
   // Without a name of Kafka's it is the connection that failed.
   return names.length === 0
@@ -107,9 +109,21 @@ function tlsRefusal(error: unknown): string | undefined {
   return tlsRefusal(error.cause);
 }
 
+/** What our own parts told the client: why there is no token, for one. */
+function ownErrorIn(error: unknown): RdgError | undefined {
+  if (error instanceof RdgError || !(error instanceof Error)) return error instanceof RdgError ? error : undefined;
+  const within = error instanceof AggregateError ? (error.errors as unknown[]) : [];
+  for (const inner of [...within, error.cause]) {
+    const own = ownErrorIn(inner);
+    if (own !== undefined) return own;
+  }
+  return undefined;
+}
+
 /** What a failed call makes of itself. Errors of our own stay as they are. */
 export function kafkaFailed(cause: unknown, doing: string, place: string): RdgError {
-  if (cause instanceof RdgError) return cause;
+  const own = ownErrorIn(cause);
+  if (own !== undefined) return own;
   const names = errorNames(cause);
   const details = { place, cause };
   if (isUnauthenticated(cause)) {

@@ -83,7 +83,7 @@ class KafkaLog implements Log {
   /** Time of the latest frame that a reader was shown. */
   #shownMs = -Infinity;
   #closing: Promise<void> | undefined;
-  #looking: Promise<void> | undefined;
+  #looksAgain = false;
 
   constructor(cluster: KafkaCluster, instance: string) {
     this.#instance = instance;
@@ -238,7 +238,9 @@ class KafkaLog implements Log {
 
   /** Topics may grow while producers and workers go by them. */
   #lookAgain(): void {
-    this.#looking ??= (async () => {
+    if (this.#looksAgain) return;
+    this.#looksAgain = true;
+    void (async () => {
       const { signal } = this.#closed;
       while (!signal.aborted) {
         try {
