@@ -6,7 +6,7 @@
 // A small young generation: what a request leaves behind is gone soon, and 16 MB of it per thread, three times over, buy nothing but resident memory.
 //
 // Few helpers of the engine: of its own accord it has four threads, and while it marks the heap they take four shares of a core that the thread that answers gets
-// one of. Where cores are few, requests waited 70 ms for that.
+// one of. Where cores are few, requests waited 70 ms for that (decision 127).
 //
 // A wide limit for the old one: the engine counts the graph's growth and the bodies of requests as if the heap grew, and would collect the whole of it, which
 // holds nothing but code and a few tables, several times a second. That one can be said while the process runs.
