@@ -14,7 +14,7 @@ import { RdgError } from "../../src/core/errors.ts";
 import { withLock } from "./lock.ts";
 import { fetchWheelJars } from "./wheel.ts";
 
-export type JarSet = "kafka" | "cassandra" | "apicurio" | "flink" | "flink-lib";
+export type JarSet = "kafka" | "cassandra" | "apicurio" | "java-client" | "flink" | "flink-lib";
 
 /** Those that come in a wheel of PyPI. */
 const wheels: Readonly<Partial<Record<JarSet, string>>> = { "flink-lib": "apache-flink-libraries==2.2.1" };

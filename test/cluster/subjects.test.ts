@@ -3,10 +3,15 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { withCluster } from "../../src/compose/cluster/cluster.ts";
+import { deploy } from "../../src/compose/cluster/deploy.ts";
+import { planDeployment, type StepRisk } from "../../src/compose/cluster/deployment-plan.ts";
+import { clusterSettings } from "../../src/compose/cluster/settings.ts";
+import { loadGraph } from "../../src/compose/graph-file.ts";
 import { systemClock, systemTimers } from "../../src/core/clock.ts";
+import { resolveSettings } from "../../src/core/settings.ts";
 import { openConfluentRegistry } from "../../src/schemas/confluent/registry.ts";
 import type { SchemaRegistry } from "../../src/schemas/port.ts";
-import { runCli } from "../cli/run-cli.ts";
 import { RoleProcess } from "./role-process.ts";
 import { type RegistryServer, startRegistry } from "./servers.ts";
 import { sharedKafka, uniqueName } from "./shared.ts";
@@ -37,35 +42,49 @@ interface Step {
   readonly what: string;
 }
 
-/** A definition whose event has a field `total` of this type, in a folder of its own. */
-async function define(prefix: string, total: string): Promise<void> {
-  const config = { kafka: { bootstrap, prefix }, registry: { url: server.url } };
-  await writeFile(join(folder, "rdg.config.ts"), `export default ${JSON.stringify(config)};`);
+type Total = "string" | "int64";
+
+/** A definition whose event has a field `total` of this type. */
+async function define(total: Total): Promise<string> {
+  const path = join(folder, `${total}.graph.ts`);
   await writeFile(
-    join(folder, "graph.ts"),
+    path,
     `import { count, defineGraph, event, job, node, t } from "rdg";
      const sale = event("sale", { key: "item", time: "at",
-       fields: { item: t.string(), at: t.timestamp(), total: ${total} } });
+       fields: { item: t.string(), at: t.timestamp(), total: t.${total}() } });
      const item = node("item", { sales: t.counter() });
      export default defineGraph("shop", {
        jobs: [job(sale, { window: "50ms" }).emit((e) => [item.upsert(e.item, { sales: count(1) })])] });`,
   );
+  return path;
 }
 
-async function schemaSteps(command: "plan" | "deploy"): Promise<readonly Step[]> {
-  const ran = await runCli([command, "--json"], { cwd: folder });
-  expect(ran).toMatchObject({ code: 0, err: "" });
-  return (JSON.parse(ran.out) as { steps: readonly Step[] }).steps.filter(({ kind }) => kind === "schema");
+async function schemaSteps(
+  what: "plan" | "deploy",
+  prefix: string,
+  total: Total,
+  ...allow: readonly StepRisk[]
+): Promise<readonly Step[]> {
+  const graph = await loadGraph(await define(total));
+  const settings = {
+    ...resolveSettings(clusterSettings, {}).values,
+    "kafka.bootstrap": bootstrap,
+    "kafka.prefix": prefix,
+    "registry.url": server.url,
+  };
+  const by = { operation: "test", clock: systemClock };
+  const { steps } = await withCluster(settings, (cluster) =>
+    what === "plan" ? planDeployment(graph, cluster) : deploy({ graph, cluster, allow, by }),
+  );
+  return steps.filter(({ kind }) => kind === "schema");
 }
 
 test("subjects have the prefix of the topics, and go on from those of an earlier release", async () => {
   const [one, two] = [`${uniqueName("one")}.`, `${uniqueName("two")}.`];
   const subject = `${two}events.sale-value`;
-  await define(one, "t.string()");
-  await schemaSteps("deploy");
+  await schemaSteps("deploy", one, "string");
   // The same names with another meaning: on one registry they would refuse each other.
-  await define(two, "t.int64()");
-  const made = await schemaSteps("deploy");
+  const made = await schemaSteps("deploy", two, "int64");
   expect(made.map(({ name, what }) => [name, what])).toEqual([
     [subject, "version 1"],
     [`${two}nodes.item-value`, "version 1"],
@@ -76,7 +95,7 @@ test("subjects have the prefix of the topics, and go on from those of an earlier
   expect(await registry.version(`${one}events.sale-value`, "latest")).not.toMatchObject({ id: deployed.id });
 
   // Processes write with the schema of their own subject.
-  const flags = { graph: join(folder, "graph.ts"), bootstrap, prefix: two, registryUrl: server.url };
+  const flags = { graph: await define("int64"), bootstrap, prefix: two, registryUrl: server.url };
   const rdg = await RoleProcess.start("gateway,jobs,serve", flags);
   try {
     const post = { method: "POST", headers: { "content-type": "application/json" } };
@@ -101,14 +120,13 @@ test("subjects have the prefix of the topics, and go on from those of an earlier
   expect(await registry.register(old, deployed.schema)).toMatchObject({ id: deployed.id });
   await registry.deleteSubject(subject);
   await registry.deleteSubject(subject, { permanent: true });
-  await define(one, "t.string()");
-  expect(await schemaSteps("plan")).toEqual([]);
-  await define(two, "t.string()");
-  const refused = await runCli(["deploy", "--allow-breaking"], { cwd: folder });
-  expect(refused).toMatchObject({ code: 4, out: "" });
-  expect(refused.err).toContain(`${subject}: version 1, until now under ${old}`);
-  await define(two, "t.int64()");
-  expect(await schemaSteps("deploy")).toMatchObject([{ name: subject, what: `version 1, until now under ${old}` }]);
+  expect(await schemaSteps("plan", one, "string")).toEqual([]);
+  await expect(schemaSteps("deploy", two, "string", "breaking")).rejects.toThrow(
+    `${subject}: version 1, until now under ${old}`,
+  );
+  expect(await schemaSteps("deploy", two, "int64")).toMatchObject([
+    { name: subject, what: `version 1, until now under ${old}` },
+  ]);
   expect(await registry.version(subject, "latest")).toMatchObject({ id: deployed.id });
-  expect(await schemaSteps("plan")).toEqual([]);
+  expect(await schemaSteps("plan", two, "int64")).toEqual([]);
 });
