@@ -21,6 +21,8 @@ const { values } = parseArgs({
     /** Degree of the largest record. */
     supernode: { type: "string", default: "350000" },
     reads: { type: "string", default: "200" },
+    /** Partitions that the edges of each record are cut into. */
+    buckets: { type: "string", default: "1" },
     /** Loads the records of three sizes there, and finds them there the next time. */
     keyspace: { type: "string" },
   },
@@ -82,6 +84,7 @@ const options = {
     keyspace: values.keyspace ?? `bench_${randomId().slice(0, 12)}`,
     replication: { [values["data-center"]]: 1 },
   },
+  settings: { buckets: { watched: { out: Number(values.buckets) } } },
   clock: systemClock,
   timers: systemTimers,
   tables: "make",

@@ -37,7 +37,11 @@ afterAll(() => keyspace?.close());
 const open = (degreeKeptFrom = 1, slow = false): Promise<CassandraStore> =>
   cassandraStore({
     ...keyspace.optionsOf(conformanceGraph, clock),
-    settings: { degreeKeptFrom, ...(slow && { batchStatementsMax: 1, batchesInFlightMax: 1 }) },
+    settings: {
+      buckets: { uses: { out: 2 } },
+      degreeKeptFrom,
+      ...(slow && { batchStatementsMax: 1, batchesInFlightMax: 1 }),
+    },
   });
 
 const ends = ["a", "b", "ab", "__proto__", "\u{1f600}", "ü"];

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/core/clock.ts";
 import type { GraphModel, PropertyModel } from "../../src/model/definition.ts";
+import type { Buckets } from "../../src/store/cassandra/layout.ts";
 import { cassandraStore, cassandraTableChanges } from "../../src/store/cassandra/store.ts";
 import {
   baseMs,
@@ -74,6 +75,24 @@ describe("tables", () => {
     await (await cassandraStore(optionsOf(address, own, person(name), systemClock))).close();
     const other = optionsOf(address, own, person({ ...name, merge: "max" }), systemClock);
     await expect(cassandraStore(other)).rejects.toMatchObject({ code: "column_in_use", place: "n_person.p_name" });
+  });
+
+  test("into how many partitions records are cut is not changed", async () => {
+    const own = uniqueName("buckets");
+    const owns: GraphModel = {
+      ...conformanceGraph,
+      nodes: conformanceGraph.nodes.slice(0, 2),
+      edges: conformanceGraph.edges.slice(1, 2),
+    };
+    const options = optionsOf(address, own, owns, systemClock);
+    const cut = (buckets: Buckets) => cassandraStore({ ...options, settings: { buckets } });
+    await expect(cut({ owns: { in: 0 } })).rejects.toMatchObject({ code: "bad_buckets", place: "buckets.owns" });
+    await (await cut({ owns: { in: 4 } })).close();
+    expect(await cassandraTableChanges({ ...options, settings: { buckets: { owns: { in: 4 } } } })).toEqual([]);
+    await expect(cut({ owns: { in: 8 } })).rejects.toMatchObject({ code: "buckets_in_use", place: "r_owns" });
+    // Keyspaces of earlier releases say nothing: their records lie in one partition each.
+    await expect(cut({ owns: { in: 4, out: 2 } })).rejects.toMatchObject({ code: "buckets_in_use", place: "e_owns" });
+    await expect(cut({})).rejects.toMatchObject({ code: "buckets_in_use", place: "r_owns" });
   });
 
   test("a keyspace is made only when its replicas are named", async () => {

@@ -43,7 +43,8 @@ export function sharedTables(options: Omit<SharedStoreOptions, "model">): Shared
   return {
     async missing(model) {
       const connection = cassandraConnectionOf(settings);
-      const changes = await cassandraTableChanges({ model, connection, clock, timers });
+      const bounds = cassandraBoundsOf(settings);
+      const changes = await cassandraTableChanges({ model, connection, settings: bounds, clock, timers });
       return changes.map(({ what }) => what);
     },
     async make(model) {

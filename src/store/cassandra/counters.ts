@@ -17,6 +17,7 @@ import { type BatchIds, idAt, sliceOf } from "./batch-ids.ts";
 import { type CounterRegister, counterCell, counterOfCell } from "./cells.ts";
 import type { EdgeLayout, GraphLayout, NodeLayout } from "./layout.ts";
 import { quoted, tableOf } from "./layout.ts";
+import { partitionOf, recordIn } from "./partitions.ts";
 import type { Session } from "./session.ts";
 
 /** Cells by row, of each column of counters. */
@@ -138,7 +139,10 @@ export class Counters {
     const selected = names.filter((name) => name !== undefined).map(quoted);
     const take = (rows: readonly types.Row[], isNode: boolean): void => {
       for (const row of rows) {
-        const record = row.get(isNode ? "id" : "rec") as string;
+        const record =
+          "table" in type
+            ? (row.get("id") as string)
+            : recordIn({ edge: type, direction: "out" }, row.get("rec") as string);
         const neighbour = isNode ? "" : (row.get("nb") as string);
         const slice = (row.get("slice") as types.Long).toNumber();
         const key = wanted.get(rowKey(record, neighbour, slice));
@@ -157,9 +161,11 @@ export class Counters {
       }
     } else {
       const query = `SELECT rec, nb, slice, ${selected.join(", ")} FROM ${tableOf(this.#layout, type.forward)} WHERE rec = ? AND nb IN ?`;
-      for (const [record, neighbours] of Map.groupBy(missing, ({ record }) => record)) {
+      const list = { edge: type, direction: "out" } as const;
+      const byPartition = Map.groupBy(missing, ({ record, neighbour }) => partitionOf(list, record, neighbour));
+      for (const [partition, neighbours] of byPartition) {
         for (const ids of chunks([...new Set(neighbours.map(({ neighbour }) => neighbour))], keysPerRead)) {
-          reads.push(this.#session.readToWrite(query, [record, ids]).then(({ rows }) => take(rows, false)));
+          reads.push(this.#session.readToWrite(query, [partition, ids]).then(({ rows }) => take(rows, false)));
         }
       }
     }

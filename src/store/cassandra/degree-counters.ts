@@ -8,11 +8,12 @@ import type { types } from "cassandra-driver";
 import type { Clock } from "../../core/clock.ts";
 import { hashBytes } from "../../core/hash.ts";
 import { bigintCell, intCell } from "./cells.ts";
-import { tableOf } from "./layout.ts";
+import { type ListKind, tableOf } from "./layout.ts";
+import { partitionOf } from "./partitions.ts";
 import { type RowsRead, stateAt, statesBy } from "./rows-read.ts";
 import type { Parameter, Statement } from "./session.ts";
 import { rowColumns } from "./statements.ts";
-import { type ListKind, nameOfList } from "./supernodes.ts";
+import { nameOfList } from "./supernodes.ts";
 
 /** A record's counter is kept in so many partitions: none becomes large, and writers meet less often. */
 const parts = Array.from({ length: 4 }, (_, part) => intCell(part));
@@ -130,8 +131,13 @@ export class DegreeCounters {
     const { edge, direction } = list;
     const table = tableOf(rows.layout, direction === "out" ? edge.forward : edge.reverse);
     const query = `SELECT ${rowColumns(["nb"], [])} FROM ${table} WHERE rec = ? AND nb IN ?`;
-    const found = await rows.session.readToWrite(query, [record, neighbours]);
-    const states = statesBy(found.rows, "nb", rows.lifeOf(edge));
+    const byPartition = [...Map.groupBy(neighbours, (neighbour) => partitionOf(list, record, neighbour))];
+    const found = await Promise.all(byPartition.map((params) => rows.session.readToWrite(query, params)));
+    const states = statesBy(
+      found.flatMap((page) => page.rows),
+      "nb",
+      rows.lifeOf(edge),
+    );
     return new Map(
       neighbours.map((neighbour) => {
         const { lastSeenMs, removedAtMs } = stateAt(states, neighbour);

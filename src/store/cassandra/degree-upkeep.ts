@@ -1,11 +1,12 @@
 // Keeps the degrees of records with many edges: names the records, counts what is there, and settles what is written from then on (docs/adr/0128).
 import type { types } from "cassandra-driver";
 import type { DegreeCounters } from "./degree-counters.ts";
-import { tableOf } from "./layout.ts";
+import { type ListKind, listsOf, tableOf } from "./layout.ts";
+import { bucketsOf, recordIn, wholeRecord } from "./partitions.ts";
 import type { RowsRead } from "./rows-read.ts";
 import type { Statement } from "./session.ts";
 import { edgeStatements } from "./statements.ts";
-import { type ListKind, listsOf, nameOfList, type Supernodes } from "./supernodes.ts";
+import { nameOfList, type Supernodes } from "./supernodes.ts";
 
 const pageRows = 1_000;
 
@@ -43,7 +44,7 @@ export class DegreeUpkeep {
       const records = list && known.get(nameOfList(list));
       if (list === undefined || records === undefined) continue;
       // Their keys are last: record, neighbour, slice.
-      const record = String(params.at(-3));
+      const record = recordIn(list, String(params.at(-3)));
       if (!records.has(record)) continue;
       const all = touched.get(list) ?? new Map<string, Set<string>>();
       touched.set(list, all.set(record, (all.get(record) ?? new Set()).add(String(params.at(-2)))));
@@ -68,10 +69,11 @@ export class DegreeUpkeep {
   async #count(list: ListKind, record: string, signal: AbortSignal, onPage: () => Promise<void>): Promise<void> {
     const { rows, supernodes, counters } = this.#options;
     await supernodes.name(list, record);
-    const query = `SELECT nb FROM ${this.#tableOf(list)} WHERE rec = ?`;
+    const { where, param } = wholeRecord(list, record);
+    const query = `SELECT nb FROM ${this.#tableOf(list)} WHERE ${where}`;
     let from: string | undefined;
     do {
-      const page = await rows.session.read(query, [record], signal, { rowsMax: pageRows, from });
+      const page = await rows.session.read(query, [param], signal, { rowsMax: pageRows, from });
       await counters.settle(
         list,
         record,
@@ -90,9 +92,11 @@ export class DegreeUpkeep {
     onPage: () => Promise<void>,
   ): AsyncGenerator<readonly string[]> {
     const { session } = this.#options.rows;
-    const query = `SELECT rec FROM ${this.#tableOf(list)} PER PARTITION LIMIT ${rowsMin}`;
+    // Neighbours are spread evenly over buckets.
+    const limit = Math.ceil(rowsMin / bucketsOf(list));
+    const query = `SELECT rec FROM ${this.#tableOf(list)} PER PARTITION LIMIT ${limit}`;
     let from: string | undefined;
-    let record = "";
+    let partition = "";
     let seen = 0;
     do {
       const page: { readonly rows: readonly types.Row[]; readonly next: string | undefined } = await session.read(
@@ -101,14 +105,14 @@ export class DegreeUpkeep {
         signal,
         { rowsMax: pageRows, from },
       );
-      const large: string[] = [];
+      const large = new Set<string>();
       for (const row of page.rows) {
         const found = row.get("rec") as string;
-        seen = found === record ? seen + 1 : 1;
-        record = found;
-        if (seen === rowsMin) large.push(found);
+        seen = found === partition ? seen + 1 : 1;
+        partition = found;
+        if (seen === limit) large.add(recordIn(list, found));
       }
-      yield large;
+      yield [...large];
       from = page.next;
       await onPage();
     } while (from !== undefined);

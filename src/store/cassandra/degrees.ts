@@ -2,6 +2,7 @@
 import type { Degree, Direction } from "../port.ts";
 import { isVisible } from "./element-state.ts";
 import { type EdgeLayout, tableOf } from "./layout.ts";
+import { wholeRecord } from "./partitions.ts";
 import { type RowsRead, statesBy } from "./rows-read.ts";
 import { rowColumns } from "./statements.ts";
 
@@ -27,7 +28,8 @@ export async function degreeOf(options: DegreeOptions, signal: AbortSignal): Pro
   const { rows, layout, direction, id, removedAtMs, neighboursRemoved, scanMax, nowMs, sinceMs = -Infinity } = options;
   const table = direction === "out" ? layout.forward : layout.reverse;
   const there = direction === "out" ? layout.to : layout.from;
-  const query = `SELECT ${rowColumns(["nb"], [])} FROM ${tableOf(rows.layout, table)} WHERE rec = ?`;
+  const { where, param } = wholeRecord({ edge: layout, direction }, id);
+  const query = `SELECT ${rowColumns(["nb"], [])} FROM ${tableOf(rows.layout, table)} WHERE ${where}`;
   const life = rows.lifeOf(layout);
   let count = 0;
   let scanned = 0;
@@ -35,7 +37,7 @@ export async function degreeOf(options: DegreeOptions, signal: AbortSignal): Pro
   let held: Awaited<ReturnType<typeof rows.session.read>>["rows"] = [];
   do {
     const rowsMax = Math.min(pageRows, scanMax - scanned + 1);
-    const page = await rows.session.read(query, [id], signal, { rowsMax, from });
+    const page = await rows.session.read(query, [param], signal, { rowsMax, from });
     from = page.next;
     const states = [...statesBy([...held, ...page.rows], "nb", life)];
     // Rows of the last edge may go on in the next page.

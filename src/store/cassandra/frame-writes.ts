@@ -3,7 +3,15 @@ import { type EdgeColumns, type NodeColumns, type PropertyColumn, type UpdateBat
 import { type BatchIds, idBytesAt, sliceOf } from "./batch-ids.ts";
 import { bigintCell, earliestCell, intCell, registerCell, timeCell } from "./cells.ts";
 import type { CounterCells } from "./counters.ts";
-import type { EdgeLayout, GraphLayout, NodeLayout, PropertyCells } from "./layout.ts";
+import {
+  type EdgeLayout,
+  type GraphLayout,
+  type ListKind,
+  listsOf,
+  type NodeLayout,
+  type PropertyCells,
+} from "./layout.ts";
+import { bucketOf, bucketsOf, inBucket } from "./partitions.ts";
 import type { Parameter, Statement } from "./session.ts";
 import { type EdgeStatements, edgeStatements, type NodeStatements, nodeStatements } from "./statements.ts";
 
@@ -79,20 +87,24 @@ export class FrameWriter {
     options: FrameWritesOptions,
   ): void {
     const { forward, reverse, outgoing, incoming } = this.#edges[edges.type]!;
+    const [out, into]: readonly ListKind[] = listsOf(layout);
     for (let row = 0; row < edges.count; row++) {
-      const from = partitions.at(layout.from, edges.from[row]!);
-      const to = partitions.at(layout.to, edges.to[row]!);
+      const [fromRow, toRow] = [edges.from[row]!, edges.to[row]!];
+      const fromId = partitions.idAt(layout.from, fromRow);
+      const toId = partitions.idAt(layout.to, toRow);
+      const from = partitions.ofList(out!, layout.from, fromRow, toId);
+      const to = partitions.ofList(into!, layout.to, toRow, fromId);
       const listed = listing(layout, edges.lastSeenMs[row]!, options);
       if (listed !== undefined) {
         const { seen, when } = listed;
-        from.statements.push({ query: outgoing, params: [from.key, seen, to.key, ...when], counts: false });
-        to.statements.push({ query: incoming, params: [to.key, seen, from.key, ...when], counts: false });
+        from.statements.push({ query: outgoing, params: [from.key, seen, toId, ...when], counts: false });
+        to.statements.push({ query: incoming, params: [to.key, seen, fromId, ...when], counts: false });
       }
       for (const { slice, times, isUpsert } of rows.parts(row)) {
         const own = isUpsert ? rows.properties(row) : rows.nothing;
         const counts = isUpsert && rows.counts(row);
-        from.statements.push({ query: forward, params: [...times, ...own, from.key, to.key, slice], counts });
-        to.statements.push({ query: reverse, params: [...times, to.key, from.key, slice], counts: false });
+        from.statements.push({ query: forward, params: [...times, ...own, from.key, toId, slice], counts });
+        to.statements.push({ query: reverse, params: [...times, to.key, fromId, slice], counts: false });
       }
     }
   }
@@ -214,6 +226,8 @@ class Partitions {
   readonly all: PartitionWrites[] = [];
   readonly #ids: BatchIds;
   readonly #byRow: (PartitionWrites | undefined)[][];
+  /** Of all lists that have some: equal keys are equal partitions. */
+  readonly #buckets = new Map<string, PartitionWrites>();
 
   constructor(ids: BatchIds) {
     this.#ids = ids;
@@ -224,8 +238,25 @@ class Partitions {
     const rows = this.#byRow[type]!;
     let partition = rows[row];
     if (partition === undefined) {
-      partition = { key: idBytesAt(this.#ids, type, row), statements: [] };
+      partition = { key: this.idAt(type, row), statements: [] };
       rows[row] = partition;
+      this.all.push(partition);
+    }
+    return partition;
+  }
+
+  idAt(type: number, row: number): Buffer {
+    return this.#byRow[type]![row]?.key ?? idBytesAt(this.#ids, type, row);
+  }
+
+  /** That of an edge of the node in this row. */
+  ofList(list: ListKind, type: number, row: number, neighbour: Buffer): PartitionWrites {
+    if (bucketsOf(list) === 1) return this.at(type, row);
+    const key = inBucket(bucketOf(list, neighbour), this.idAt(type, row).toString());
+    let partition = this.#buckets.get(key);
+    if (partition === undefined) {
+      partition = { key: Buffer.from(key), statements: [] };
+      this.#buckets.set(key, partition);
       this.all.push(partition);
     }
     return partition;

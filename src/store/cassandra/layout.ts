@@ -7,6 +7,7 @@
 import { sha256Hex } from "../../core/sha256.ts";
 import type { EdgeModel, GraphModel, NodeModel, PropertyModel } from "../../model/definition.ts";
 import { type PropertyForm, propertyFormOf } from "../../model/update/batch.ts";
+import type { Direction } from "../port.ts";
 
 export interface PropertyCells {
   readonly model: PropertyModel;
@@ -36,7 +37,35 @@ export interface EdgeLayout extends ElementLayout {
   readonly reverse: string;
   readonly outgoing: string;
   readonly incoming: string;
+  /** Partitions that each record's edges are cut into. */
+  readonly buckets: Readonly<Record<Direction, number>>;
 }
+
+/** One direction of an edge type. */
+export interface ListKind {
+  readonly edge: EdgeLayout;
+  readonly direction: Direction;
+}
+
+export const listsOf = (edge: EdgeLayout): readonly ListKind[] => [
+  { edge, direction: "out" },
+  { edge, direction: "in" },
+];
+
+/** The table of the list's edges. */
+export const baseOf = ({ edge, direction }: ListKind): string => (direction === "out" ? edge.forward : edge.reverse);
+
+/** Which list a table of edges or an index belongs to; undefined for other tables. */
+export function listOfTable({ edges }: GraphLayout, table: string): ListKind | undefined {
+  for (const edge of edges) {
+    if (table === edge.forward || table === edge.outgoing) return { edge, direction: "out" };
+    if (table === edge.reverse || table === edge.incoming) return { edge, direction: "in" };
+  }
+  return undefined;
+}
+
+/** Of edge types, by name. */
+export type Buckets = Readonly<Record<string, Partial<Readonly<Record<Direction, number>>>>>;
 
 export interface GraphLayout {
   readonly keyspace: string;
@@ -71,7 +100,7 @@ export interface TableDefinition {
 
 const nameLengthMax = 48;
 
-export function layoutOf(model: GraphModel, keyspace: string): GraphLayout {
+export function layoutOf(model: GraphModel, keyspace: string, buckets: Buckets = {}): GraphLayout {
   const typeOf = (name: string): number => model.nodes.findIndex((node) => node.name === name);
   return {
     keyspace,
@@ -85,6 +114,7 @@ export function layoutOf(model: GraphModel, keyspace: string): GraphLayout {
       reverse: tableName("r", edge.name),
       outgoing: tableName("o", edge.name),
       incoming: tableName("i", edge.name),
+      buckets: { out: 1, in: 1, ...buckets[edge.name] },
     })),
     positions: "rdg_positions",
     removals: "rdg_removals",

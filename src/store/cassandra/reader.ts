@@ -18,12 +18,12 @@ import type { DegreeCounters } from "./degree-counters.ts";
 import { degreeOf } from "./degrees.ts";
 import { isVisible, propertyOf } from "./element-state.ts";
 import type { LargeRecords } from "./large-records.ts";
-import type { EdgeLayout, PropertyCells } from "./layout.ts";
+import type { EdgeLayout, ListKind, PropertyCells } from "./layout.ts";
 import { type EdgeFilter, type EndRemovals, RecordWalk, type WalkContext } from "./record-walk.ts";
 import { References } from "./references.ts";
 import type { Removals } from "./removals.ts";
 import { type RowsRead, stateAt } from "./rows-read.ts";
-import type { ListKind, Supernodes } from "./supernodes.ts";
+import type { Supernodes } from "./supernodes.ts";
 
 /** Records of one request that are read at the same time. */
 const recordsAhead = 16;

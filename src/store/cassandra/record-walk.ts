@@ -7,10 +7,11 @@
 // bound, it may be missed, as from any store.
 import type { types } from "cassandra-driver";
 import type { AdjacencyBatch, AdjacencyCursor, AdjacencyRequest } from "../port.ts";
-import { bigintCell } from "./cells.ts";
 import { type ElementState, type LifeBounds, propertyOf } from "./element-state.ts";
 import type { LargeRecords } from "./large-records.ts";
-import { type EdgeLayout, type PropertyCells, tableOf } from "./layout.ts";
+import { type EdgeLayout, type ListKind, type PropertyCells, tableOf } from "./layout.ts";
+import { pagesOfList } from "./list-pages.ts";
+import { wholeRecord } from "./partitions.ts";
 import type { References } from "./references.ts";
 import { type RowsRead, stateAt, statesBy } from "./rows-read.ts";
 import type { Page } from "./session.ts";
@@ -238,12 +239,13 @@ export class RecordWalk {
     const order = request.sinceMs === undefined && request.untilMs === undefined ? request.order : "latest";
     const own = this.#own;
     const table = direction === "out" ? edge.forward : edge.reverse;
-    const query = `SELECT ${rowColumns(["nb"], own)} FROM ${tableOf(rows.layout, table)} WHERE rec = ?`;
+    const { where, param } = wholeRecord(this.#list, this.#id);
+    const query = `SELECT ${rowColumns(["nb"], own)} FROM ${tableOf(rows.layout, table)} WHERE ${where}`;
     const rowsMax = Math.min(smallRecordRows, scanMax) + 1;
     const goesToIndex = order === "latest" && large.has(table, this.#id);
     const [ends, head] = await Promise.all([
       removals,
-      goesToIndex ? undefined : rows.session.read(query, [this.#id], signal, { rowsMax }),
+      goesToIndex ? undefined : rows.session.read(query, [param], signal, { rowsMax }),
     ]);
     this.#neighboursRemoved = ends.neighbours;
     this.#sinceMs = Math.max(this.#sinceMs, (ends.records.get(this.#id) ?? -Infinity) + 1);
@@ -281,6 +283,7 @@ export class RecordWalk {
 
   async *#lookByPages(query: string, head: Page): AsyncGenerator<Looked> {
     const { rows, request, signal } = this.#context;
+    const { param } = wholeRecord(this.#list, this.#id);
     let held: readonly types.Row[] = [];
     for (let page = head; ;) {
       const all = [...held, ...page.rows];
@@ -292,43 +295,45 @@ export class RecordWalk {
       yield this.#looked(candidates, candidates.slice(0, left), page.next === undefined);
       if (page.next === undefined) return;
       const rowsMax = Math.min(pageRows, request.scanMax - this.#scanned + 1);
-      page = await rows.session.read(query, [this.#id], signal, { rowsMax, from: page.next });
+      page = await rows.session.read(query, [param], signal, { rowsMax, from: page.next });
     }
   }
 
   async *#lookByIndex(table: string): AsyncGenerator<Looked> {
     const { rows, edge, request, signal } = this.#context;
-    const ranges = this.#rangesOfIndex();
     const fromTop = request.untilMs === undefined && request.records[this.#record]!.after === undefined;
     const sighted = new Set<string>();
-    for (const [place, { query, params }] of ranges.entries()) {
-      let from: string | undefined;
-      do {
-        const left = request.scanMax - this.#scanned;
-        const rowsMax = Math.min(this.#pageOfIndex, left + 1);
-        const own = this.#own;
-        const isBare = this.#isBareWith(own);
-        const page = await rows.session.read(query, params, signal, { rowsMax, from });
-        from = page.next;
-        const listed = page.rows.slice(0, left).map(listedOf);
-        const ids = listed.map(({ id }) => id).filter((id) => !sighted.has(id));
-        const states = await rows.neighbours(table, edge, this.#id, ids, own, signal);
-        const candidates: Candidate[] = [];
-        for (const { id, seenMs } of listed) {
-          const state = stateAt(states, id);
-          // Not written there yet: what it was before is listed further behind.
-          if (sighted.has(id) || state.lastSeenMs < seenMs) continue;
-          sighted.add(id);
-          if (state.lastSeenMs === seenMs || fromTop) candidates.push({ id, lastSeenMs: seenMs, state, isBare });
-        }
-        const last = listed.at(-1);
-        yield {
-          candidates,
-          scanned: listed.length,
-          last: last && { lastSeenMs: last.seenMs, neighbour: last.id },
-          isLast: place === ranges.length - 1 && from === undefined && listed.length === page.rows.length,
-        };
-      } while (from !== undefined);
+    const pages = pagesOfList({
+      rows,
+      list: this.#list,
+      id: this.#id,
+      sinceMs: this.#sinceMs,
+      untilMs: request.untilMs ?? Infinity,
+      after: request.records[this.#record]!.after,
+      rowsMax: () => Math.min(this.#pageOfIndex, request.scanMax - this.#scanned + 1),
+      signal,
+    });
+    for await (const page of pages) {
+      const own = this.#own;
+      const isBare = this.#isBareWith(own);
+      const listed = page.listed.slice(0, request.scanMax - this.#scanned);
+      const ids = listed.map(({ id }) => id).filter((id) => !sighted.has(id));
+      const states = await rows.neighbours(table, edge, this.#id, ids, own, signal);
+      const candidates: Candidate[] = [];
+      for (const { id, seenMs } of listed) {
+        const state = stateAt(states, id);
+        // Not written there yet: what it was before is listed further behind.
+        if (sighted.has(id) || state.lastSeenMs < seenMs) continue;
+        sighted.add(id);
+        if (state.lastSeenMs === seenMs || fromTop) candidates.push({ id, lastSeenMs: seenMs, state, isBare });
+      }
+      const last = listed.at(-1);
+      yield {
+        candidates,
+        scanned: listed.length,
+        last: last && { lastSeenMs: last.seenMs, neighbour: last.id },
+        isLast: page.isLast && listed.length === page.listed.length,
+      };
     }
   }
 
@@ -339,20 +344,8 @@ export class RecordWalk {
     return Math.min(filteredRows, Math.ceil((rows * (this.#filtered + 1)) / (this.#passed + 1)));
   }
 
-  /** The spans of the index that are walked, one after the other. */
-  #rangesOfIndex(): readonly { readonly query: string; readonly params: readonly (string | Buffer)[] }[] {
-    const { rows, request, edge } = this.#context;
-    const { direction, records, untilMs = Infinity } = request;
-    const table = tableOf(rows.layout, direction === "out" ? edge.outgoing : edge.incoming);
-    const after = records[this.#record]!.after;
-    const select = `SELECT seen, nb FROM ${table} WHERE rec = ?`;
-    const below = (beforeMs: number): { readonly query: string; readonly params: readonly (string | Buffer)[] } => ({
-      query: `${select} AND seen < ? AND seen >= ?`,
-      params: [this.#id, boundCell(beforeMs), boundCell(this.#sinceMs)],
-    });
-    if (after === undefined || after.lastSeenMs >= untilMs) return [below(untilMs)];
-    const tied = `${select} AND seen = ? AND nb > ?`;
-    return [{ query: tied, params: [this.#id, boundCell(after.lastSeenMs), after.neighbour] }, below(after.lastSeenMs)];
+  get #list(): ListKind {
+    return { edge: this.#context.edge, direction: this.#context.request.direction };
   }
 
   #candidatesOf(all: readonly types.Row[]): Candidate[] {
@@ -377,21 +370,7 @@ export class RecordWalk {
   }
 }
 
-interface Listed {
-  readonly id: string;
-  readonly seenMs: number;
-}
-
-function listedOf(row: types.Row): Listed {
-  return { id: row.get("nb") as string, seenMs: (row.get("seen") as types.Long).toNumber() };
-}
-
 const isOfSame = (a: types.Row, b: types.Row): boolean => a.get("nb") === b.get("nb");
-
-/** A bound on whole milliseconds. */
-function boundCell(timeMs: number): Buffer {
-  return bigintCell(Math.min(Number.MAX_SAFE_INTEGER, Math.max(Number.MIN_SAFE_INTEGER, Math.ceil(timeMs))));
-}
 
 /** Positive when (lastSeenMs, id) comes behind the cursor in the order latest. */
 function behind(lastSeenMs: number, id: string, cursor: AdjacencyCursor): number {

@@ -3,7 +3,16 @@ import type { types } from "cassandra-driver";
 import { timeOfCell } from "./cells.ts";
 import { chunks } from "./counters.ts";
 import { absentElement, type ElementState, elementState, type LifeBounds } from "./element-state.ts";
-import { type EdgeLayout, type GraphLayout, type NodeLayout, type PropertyCells, tableOf } from "./layout.ts";
+import {
+  type EdgeLayout,
+  type GraphLayout,
+  type ListKind,
+  listsOf,
+  type NodeLayout,
+  type PropertyCells,
+  tableOf,
+} from "./layout.ts";
+import { bucketsOf, partitionOf, partitionsOf, recordIn } from "./partitions.ts";
 import type { Session } from "./session.ts";
 import { edgeStatements, type EdgeStatements, nodeStatements, type NodeStatements, rowColumns } from "./statements.ts";
 
@@ -66,8 +75,15 @@ export class RowsRead {
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, ElementState>> {
     const query = `SELECT ${rowColumns(["nb"], properties)} FROM ${tableOf(this.layout, table)} WHERE rec = ? AND nb IN ?`;
-    const rows = await this.#inParts(query, neighbours, rowsPerRead, (part) => [record, part], signal);
-    return statesBy(rows, "nb", this.lifeOf(edge));
+    const list = { edge, direction: table === edge.reverse ? "in" : "out" } as const;
+    const byPartition =
+      bucketsOf(list) === 1
+        ? [[record, neighbours] as const]
+        : [...Map.groupBy(neighbours, (neighbour) => partitionOf(list, record, neighbour))];
+    const parts = byPartition.map(([partition, some]) =>
+      this.#inParts(query, some, rowsPerRead, (part) => [partition, part], signal),
+    );
+    return statesBy((await Promise.all(parts)).flat(), "nb", this.lifeOf(edge));
   }
 
   /** Edges from these origins to one end, by origin: their properties are in the origins' partitions. */
@@ -79,25 +95,36 @@ export class RowsRead {
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, ElementState>> {
     const query = `SELECT ${rowColumns(["rec"], properties)} FROM ${tableOf(this.layout, edge.forward)} WHERE rec IN ? AND nb = ?`;
-    const rows = await this.#inParts(query, origins, partitionsPerRead, (part) => [part, end], signal);
-    return statesBy(rows, "rec", this.lifeOf(edge));
+    const list = { edge, direction: "out" } as const;
+    const partitions = origins.map((origin) => partitionOf(list, origin, end));
+    const rows = await this.#inParts(query, partitions, partitionsPerRead, (part) => [part, end], signal);
+    const states = statesBy(rows, "rec", this.lifeOf(edge));
+    if (bucketsOf(list) === 1) return states;
+    return new Map([...states].map(([partition, state]) => [recordIn(list, partition), state]));
   }
 
   /** Those of the ids that some update mentioned: as a node, or as the end of an edge. */
   async mentioned(type: number, ids: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
     const known = new Set<string>();
-    const look = async (query: string, column: string): Promise<void> => {
+    const look = async (query: string, column: string, list?: ListKind): Promise<void> => {
       const missing = ids.filter((id) => !known.has(id));
-      const rows = await this.#inParts(query, missing, partitionsPerRead, (part) => [part], signal);
-      for (const row of rows) known.add(row.get(column) as string);
+      const keys = list === undefined ? missing : missing.flatMap((id) => partitionsOf(list, id));
+      const rows = await this.#inParts(query, keys, partitionsPerRead, (part) => [part], signal);
+      for (const row of rows) {
+        const key = row.get(column) as string;
+        known.add(list === undefined ? key : recordIn(list, key));
+      }
     };
     await look(this.#nodes[type]!.mentioned, "id");
-    const left = ids.length > known.size;
-    const looks = this.layout.edges.flatMap((edge) => [
-      ...(edge.from === type ? [this.#edges[edge.type]!.mentionedFrom] : []),
-      ...(edge.to === type ? [this.#edges[edge.type]!.mentionedTo] : []),
-    ]);
-    if (left) await Promise.all(looks.map((query) => look(query, "rec")));
+    if (ids.length === known.size) return known;
+    const lists = this.layout.edges.flatMap(listsOf);
+    const ends = lists.filter(({ edge, direction }) => (direction === "out" ? edge.from : edge.to) === type);
+    await Promise.all(
+      ends.map((list) => {
+        const { mentionedFrom, mentionedTo } = this.#edges[list.edge.type]!;
+        return look(list.direction === "out" ? mentionedFrom : mentionedTo, "rec", list);
+      }),
+    );
     return known;
   }
 

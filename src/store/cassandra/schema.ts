@@ -3,7 +3,8 @@
 import { RdgError } from "../../core/errors.ts";
 import { canonicalJson } from "../../model/fingerprint.ts";
 import type { ValueType } from "../../model/value-type.ts";
-import { type ColumnDefinition, type GraphLayout, quoted, tableOf, tablesOf } from "./layout.ts";
+import { baseOf, type ColumnDefinition, type GraphLayout, listsOf, quoted, tableOf, tablesOf } from "./layout.ts";
+import { bucketsOf } from "./partitions.ts";
 import type { Session } from "./session.ts";
 import type { CassandraConnection } from "./settings.ts";
 
@@ -34,6 +35,7 @@ export async function missingTables(
   if (!existing.keyspace) changes.push(keyspaceChange(layout, connection));
   for (const table of tablesOf(layout)) {
     const columns = existing.tables.get(table.name);
+    changes.push(...bucketChanges(layout, table.name, existing));
     if (columns === undefined) changes.push({ what: `table ${table.name}`, statements: [table.create] });
     const missing = table.columns.filter(({ name }) => columns?.has(name) === false);
     if (missing.length > 0) {
@@ -106,6 +108,28 @@ function meaningStatement(layout: GraphLayout, table: string, column: string, me
   const values = [table, column, meaning].map(literal).join(", ");
   return `INSERT INTO ${tableOf(layout, layout.meanings)} (part, name, meaning) VALUES (${values})`;
 }
+
+/** Into how many partitions records are cut is said before the table is there, and never changed. */
+function bucketChanges(layout: GraphLayout, table: string, existing: Existing): readonly SchemaChange[] {
+  const list = layout.edges.flatMap(listsOf).find((each) => baseOf(each) === table);
+  if (list === undefined) return [];
+  const said = existing.meanings.get(`${table}/${bucketsName}`);
+  const wanted = String(bucketsOf(list));
+  if (existing.tables.has(table)) {
+    if ((said ?? "1") === wanted) return [];
+    const message = `Records of ${table} are cut into ${said ?? 1} partitions; the settings say ${wanted}.`;
+    throw new RdgError("conflict", "buckets_in_use", message, {
+      place: table,
+      hint: "Put the setting back, or deploy to another keyspace and rebuild the graph there from the type topics.",
+    });
+  }
+  if (said === undefined && wanted === "1") return [];
+  const statements = [meaningStatement(layout, table, bucketsName, wanted)];
+  return [{ what: `${wanted} buckets of ${table}`, statements }];
+}
+
+/** In the place of a column's name: those of properties begin otherwise. */
+const bucketsName = "buckets";
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 

@@ -1,4 +1,5 @@
 // What the store on Cassandra is told: how to reach the cluster, how sure a read and a write have to be, and its bounds, every one with a default.
+import type { Buckets } from "./layout.ts";
 
 export interface CassandraTls {
   /** PEM; without it the certificates that Node trusts. */
@@ -51,6 +52,8 @@ export interface CassandraBounds {
   readonly smallRecordRows: number;
   /** Memory for the counters that this writer knows; one that it does not know is read before it is written. */
   readonly counterCacheBytesMax: number;
+  /** Edge types, by name, whose records may become very large: into how many partitions the edges of each record are cut, by direction. Never changed later. */
+  readonly buckets: Buckets;
   /** Of a record with at least so many edges the degree is kept, from the next sweep on. */
   readonly degreeKeptFrom: number;
   /** How much longer than their ttl rows of adjacency indexes are kept, for clocks that differ. */
@@ -70,6 +73,7 @@ export const cassandraDefaults: CassandraBounds = {
   readRetryForMs: 2_000,
   smallRecordRows: 64,
   counterCacheBytesMax: 64 * 1024 * 1024,
+  buckets: {},
   degreeKeptFrom: 10_000,
   indexSlackMs: 3_600_000,
 };

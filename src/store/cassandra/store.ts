@@ -17,6 +17,7 @@ import { DegreeCounters } from "./degree-counters.ts";
 import { DegreeUpkeep } from "./degree-upkeep.ts";
 import { LargeRecords } from "./large-records.ts";
 import { type GraphLayout, layoutOf } from "./layout.ts";
+import { checkBuckets } from "./partitions.ts";
 import { CassandraReader, type ReaderParts } from "./reader.ts";
 import { Removals } from "./removals.ts";
 import { decodeRepair, type RepairQueue } from "./repair-queue.ts";
@@ -94,10 +95,12 @@ async function withSession<T>(
   use: (session: Session, layout: GraphLayout) => Promise<T>,
 ): Promise<T> {
   const { model, connection, clock, timers, random = systemRandom } = options;
+  const { buckets } = boundsOf(options);
+  checkBuckets(buckets);
   const session = new Session({ connection, bounds: boundsOf(options), clock, timers, random });
   await session.connect();
   try {
-    return await use(session, layoutOf(model, connection.keyspace));
+    return await use(session, layoutOf(model, connection.keyspace, buckets));
   } catch (error) {
     await session.close();
     throw error;

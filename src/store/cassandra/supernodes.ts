@@ -1,20 +1,8 @@
 // Records with so many edges that their degree is kept, and how writers come to know of them. A writer asks which these are after its rows are written, and
 // settles their counters before its frame counts as applied; whoever names a new one walks over its edges afterwards. So an edge that its writer did not settle
 // was there before the walk began, whoever was at work when, and however late (docs/adr/0128).
-import type { Direction } from "../port.ts";
-import { type EdgeLayout, type GraphLayout, tableOf } from "./layout.ts";
+import { type GraphLayout, type ListKind, tableOf } from "./layout.ts";
 import type { Session } from "./session.ts";
-
-/** One direction of an edge type. */
-export interface ListKind {
-  readonly edge: EdgeLayout;
-  readonly direction: Direction;
-}
-
-export const listsOf = (edge: EdgeLayout): readonly ListKind[] => [
-  { edge, direction: "out" },
-  { edge, direction: "in" },
-];
 
 const named = 1;
 const counted = 2;

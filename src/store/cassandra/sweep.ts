@@ -85,17 +85,17 @@ class Sweep {
         const ids = all.map(({ neighbour }) => neighbour);
         const states = await this.#rows.neighbours(base, edge, record, ids, [], this.#signal);
         const met = new Set(all.map(({ neighbour, seenMs }) => `${seenMs} ${neighbour}`));
-        for (const { neighbour, seenMs } of all) {
+        for (const { partition, neighbour, seenMs } of all) {
           const { lastSeenMs, removedAtMs } = stateAt(states, neighbour);
           if (lastSeenMs < seenMs || (lastSeenMs === seenMs && removedAtMs < seenMs)) continue;
           // A writer may stand between the row and its place in the list: then this one is still needed.
           const isFollowed =
             removedAtMs >= seenMs ||
             met.has(`${lastSeenMs} ${neighbour}`) ||
-            (await this.#isListed(name, record, lastSeenMs, neighbour));
+            (await this.#isListed(name, partition, lastSeenMs, neighbour));
           if (!isFollowed) continue;
           const seen = bigintCell(seenMs);
-          statements.push({ query, params: [seen, record, seen, neighbour] });
+          statements.push({ query, params: [seen, partition, seen, neighbour] });
         }
       }
       await this.#write(statements, "listed");
@@ -118,11 +118,11 @@ class Sweep {
     const where = keys.map((key) => `${key} = ?`).join(" AND ");
     const query = `DELETE FROM ${tableOf(this.#rows.layout, table)} ${afterAll} WHERE ${where} AND slice <= ?`;
     for await (const page of elementsOf(this.#rows, table, keys, [], life, this.#signal)) {
-      const statements = page.flatMap(({ key, state, all }): readonly Statement[] => {
+      const statements = page.flatMap(({ stored, state, all }): readonly Statement[] => {
         const isOver = Math.max(state.lastSeenMs, state.removedAtMs) < overMs;
         const over = isOver ? all : all.filter((row) => !state.rows.includes(row) && row.get("seen") !== null);
         if (over.length === 0 || (of === "ends" && over.some((row) => row.get("removed") !== null))) return [];
-        return [{ query, params: [...key, bigintCell(Math.max(...over.map(sliceAt)))] }];
+        return [{ query, params: [...stored, bigintCell(Math.max(...over.map(sliceAt)))] }];
       });
       await this.#write(statements, of === "copies" ? undefined : "lives");
     }
@@ -138,20 +138,20 @@ class Sweep {
       for (const { column, model } of sets) {
         const name = quoted(column);
         const query = `UPDATE ${tableOf(this.#rows.layout, table)} USING TIMESTAMP 1 SET ${name} = ${name} - ? WHERE ${where}`;
-        for (const { key, row } of rowsOf(page)) {
+        for (const { stored, row } of rowsOf(page)) {
           const items = (row.get(column) as readonly Buffer[] | null) ?? [];
           const max = model.unionMax ?? unionMaxDefault;
           if (items.length <= setSlack * max) continue;
-          statements.push({ query, params: [items.slice(max), ...key, bigintCell(sliceAt(row))] });
+          statements.push({ query, params: [items.slice(max), ...stored, bigintCell(sliceAt(row))] });
         }
       }
       await this.#write(statements, "sets");
     }
   }
 
-  async #isListed(table: string, record: string, seenMs: number, neighbour: string): Promise<boolean> {
+  async #isListed(table: string, partition: string, seenMs: number, neighbour: string): Promise<boolean> {
     const query = `SELECT nb FROM ${table} WHERE rec = ? AND seen = ? AND nb = ?`;
-    const { rows } = await this.#rows.session.read(query, [record, bigintCell(seenMs), neighbour], this.#signal);
+    const { rows } = await this.#rows.session.read(query, [partition, bigintCell(seenMs), neighbour], this.#signal);
     return rows.length > 0;
   }
 
@@ -167,8 +167,10 @@ class Sweep {
   }
 }
 
-function* rowsOf(page: readonly ScannedRow[]): Generator<{ readonly key: readonly string[]; readonly row: types.Row }> {
-  for (const { key, all } of page) for (const row of all) yield { key, row };
+function* rowsOf(
+  page: readonly ScannedRow[],
+): Generator<{ readonly stored: readonly string[]; readonly row: types.Row }> {
+  for (const { stored, all } of page) for (const row of all) yield { stored, row };
 }
 
 const sliceAt = (row: types.Row): number => (row.get("slice") as types.Long).toNumber();

@@ -1,7 +1,8 @@
 // Whole tables, page by page in the order of the ring, as elements: for export, verification and counting. A page is all that is held.
 import type { types } from "cassandra-driver";
 import { type ElementState, elementState, type LifeBounds } from "./element-state.ts";
-import { type PropertyCells, tableOf } from "./layout.ts";
+import { listOfTable, type PropertyCells, tableOf } from "./layout.ts";
+import { recordIn } from "./partitions.ts";
 import type { RowsRead } from "./rows-read.ts";
 import { rowColumns } from "./statements.ts";
 
@@ -11,6 +12,8 @@ const neverAborted = new AbortController().signal;
 export interface ScannedRow {
   /** The id; or the record's and the neighbour's. */
   readonly key: readonly string[];
+  /** The same as in the table: of an edge, the partition's and the neighbour's. */
+  readonly stored: readonly string[];
   readonly state: ElementState;
   /** Of all its lives, with their slices. */
   readonly all: readonly types.Row[];
@@ -26,6 +29,7 @@ export async function* elementsOf(
   signal: AbortSignal = neverAborted,
 ): AsyncGenerator<readonly ScannedRow[]> {
   const query = `SELECT ${rowColumns([...keys, "slice"], properties)} FROM ${tableOf(rows.layout, table)}`;
+  const list = listOfTable(rows.layout, table);
   const keyOf = (row: types.Row): string => JSON.stringify(keys.map((name) => row.get(name) as string));
   let from: string | undefined;
   let held: readonly types.Row[] = [];
@@ -35,8 +39,23 @@ export async function* elementsOf(
     const groups = [...Map.groupBy([...held, ...page.rows], keyOf)];
     // Rows of the last element may go on in the next page.
     held = from === undefined ? [] : (groups.pop()?.[1] ?? []);
-    yield groups.map(([key, all]) => ({ key: JSON.parse(key) as string[], state: elementState(all, life), all }));
+    yield groups.map(([key, all]) => {
+      const stored = JSON.parse(key) as string[];
+      return {
+        key: list === undefined ? stored : [recordIn(list, stored[0]!), stored[1]!],
+        stored,
+        state: elementState(all, life),
+        all,
+      };
+    });
   } while (from !== undefined);
+}
+
+export interface ListedRow {
+  readonly partition: string;
+  readonly record: string;
+  readonly neighbour: string;
+  readonly seenMs: number;
 }
 
 /** Every row of an index, a page at a time. */
@@ -44,15 +63,16 @@ export async function* listedIn(
   rows: RowsRead,
   table: string,
   signal: AbortSignal = neverAborted,
-): AsyncGenerator<readonly { readonly record: string; readonly neighbour: string; readonly seenMs: number }[]> {
+): AsyncGenerator<readonly ListedRow[]> {
+  const list = listOfTable(rows.layout, table)!;
   const query = `SELECT rec, seen, nb FROM ${tableOf(rows.layout, table)}`;
   let from: string | undefined;
   do {
     const page = await rows.session.read(query, [], signal, { rowsMax: pageRows, from });
     from = page.next;
     yield page.rows.map((row) => {
-      const [record, seen, neighbour] = row.values() as [string, types.Long, string];
-      return { record, neighbour, seenMs: seen.toNumber() };
+      const [partition, seen, neighbour] = row.values() as [string, types.Long, string];
+      return { partition, record: recordIn(list, partition), neighbour, seenMs: seen.toNumber() };
     });
   } while (from !== undefined);
 }

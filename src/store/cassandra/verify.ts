@@ -5,10 +5,10 @@ import type { Difference } from "../port.ts";
 import { bigintCell } from "./cells.ts";
 import { degreeOf } from "./degrees.ts";
 import { type ElementState, isVisible } from "./element-state.ts";
-import { type EdgeLayout, tableOf } from "./layout.ts";
+import { type EdgeLayout, type ListKind, listsOf, tableOf } from "./layout.ts";
+import { partitionOf } from "./partitions.ts";
 import type { ReaderParts } from "./reader.ts";
 import { stateAt } from "./rows-read.ts";
-import { type ListKind, listsOf } from "./supernodes.ts";
 import { elementsOf, listedIn, type ScannedRow } from "./table-scan.ts";
 
 type Found = readonly Difference[];
@@ -88,12 +88,12 @@ async function forwardDifferences(
   if (!isSame(state, reverse)) found.push(difference(edge, from, to, "differs from its reverse"));
   if (!isVisible(state, rows.lifeOf(edge), clock.now())) return found;
   const places = [
-    [edge.outgoing, from, to],
-    [edge.incoming, to, from],
+    [edge.outgoing, partitionOf({ edge, direction: "out" }, from, to), to],
+    [edge.incoming, partitionOf({ edge, direction: "in" }, to, from), from],
   ] as const;
-  for (const [table, record, neighbour] of places) {
+  for (const [table, partition, neighbour] of places) {
     const query = `SELECT nb FROM ${tableOf(rows.layout, table)} WHERE rec = ? AND seen = ? AND nb = ?`;
-    const listed = await rows.session.read(query, [record, bigintCell(state.lastSeenMs), neighbour], signal);
+    const listed = await rows.session.read(query, [partition, bigintCell(state.lastSeenMs), neighbour], signal);
     if (listed.rows.length === 0) found.push(difference(edge, from, to, `is not listed in ${table}`));
   }
   return found;
