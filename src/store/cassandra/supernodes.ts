@@ -40,7 +40,7 @@ export class Supernodes {
   /** Records whose counters have to be settled by whoever wrote before this call. By name of the list. */
   async known(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
     const all = await this.#namings();
-    if (all > this.#seenNamings) {
+    if (all !== this.#seenNamings) {
       this.#known = await this.#readAll();
       this.#seenNamings = all;
     }
