@@ -1,7 +1,9 @@
 // The Kafka log over TLS with each way to log in, on a broker that asks for it; and what it says when it is refused.
+import { AclOperations, AclPermissionTypes, Admin, ResourcePatternTypes, ResourceTypes } from "@platformatic/kafka";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock, systemTimers } from "../../src/core/clock.ts";
 import { batchOf, textsOf } from "../../src/log/conformance-batches.ts";
+import { inspectTopics } from "../../src/log/kafka/inspect.ts";
 import { openKafkaLog } from "../../src/log/kafka/log.ts";
 import type { KafkaConnection, KafkaSasl } from "../../src/log/kafka/settings.ts";
 import type { Log } from "../../src/log/port.ts";
@@ -102,4 +104,37 @@ test("TLS with a port that has none, and none with a port that wants it, are not
     code: expect.stringMatching(/kafka_(tls_refused|unavailable)/) as string,
   });
   await expect(open({ bootstrap: [kafka.login] })).rejects.toMatchObject({ code: "kafka_unavailable" });
+});
+
+test("who may read a team's topic but not its settings deploys all the same, without knowing its retention", async () => {
+  const name = uniqueName("team");
+  const admin = new Admin({ clientId: "team", bootstrapBrokers: [kafka.bootstrap] });
+  const topics = inspectTopics({
+    connection: login({ mechanism: "PLAIN", username: "guest", password }),
+    clock: systemClock,
+    timers: systemTimers,
+    settings: { retryForMs: 1_000 },
+  });
+  try {
+    await admin.createTopics({ topics: [name], partitions: 3, replicas: 1 });
+    await admin.createAcls({
+      creations: [
+        {
+          resourceType: ResourceTypes.TOPIC,
+          resourceName: name,
+          resourcePatternType: ResourcePatternTypes.LITERAL,
+          principal: "User:guest",
+          host: "*",
+          operation: AclOperations.READ,
+          permissionType: AclPermissionTypes.ALLOW,
+        },
+      ],
+    });
+    const found = async (): Promise<unknown> => (await topics.findForeign([name])).get(name);
+    const expected = { name, partitions: 3, retention: {}, compacted: false, settingsHidden: true };
+    await expect.poll(found, { timeout: 60_000 }).toEqual(expected);
+  } finally {
+    topics.close();
+    await admin.close();
+  }
 });

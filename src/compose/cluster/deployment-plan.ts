@@ -62,11 +62,9 @@ export async function planDeployment(graph: Graph, cluster: Cluster): Promise<De
   const { log, registry } = cluster;
   const deployed = await readDeployment(log);
   const target = deploymentOf(graph, deployed);
-  const { topics: desired, found: sources } = await withSources(
-    [deploymentTopic, auditTopic, ...topicsOf(target.model)],
-    cluster.topics,
-  );
+  const declared = [deploymentTopic, auditTopic, ...topicsOf(target.model)];
   const known = new Map((await log.topics()).map((topic) => [topic.name, topic]));
+  const { topics: desired, found: sources } = await withSources(declared, known, cluster.topics);
   const found = await cluster.topics.find(desired.filter(isOwnTopic).map(({ name }) => name));
   const steps = [
     ...desired.flatMap((topic) =>

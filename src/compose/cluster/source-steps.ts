@@ -18,9 +18,13 @@ interface SourceStep {
 
 type SourceTopic = TopicSettings & { readonly foreign: string };
 
-/** The same topics with the retention that their owners give them, which the log keeps: so a later change of it is seen. */
+/**
+ * The same topics with the retention that their owners give them, which the log keeps: so a later change of it is seen.
+ * @param known what the log has kept until now
+ */
 export async function withSources(
   topics: readonly TopicSettings[],
+  known: ReadonlyMap<string, TopicSettings>,
   inspector: Pick<TopicInspector, "findForeign">,
 ): Promise<{ readonly topics: readonly TopicSettings[]; readonly found: ReadonlyMap<string, FoundTopic> }> {
   const names = new Set(topics.filter(isSource).map(({ foreign }) => foreign));
@@ -28,7 +32,9 @@ export async function withSources(
   const found = await inspector.findForeign([...names]);
   const noted = topics.map((topic): TopicSettings => {
     const there = topic.foreign === undefined ? undefined : found.get(topic.foreign);
-    return there === undefined ? topic : { ...topic, retention: retentionOf(there) };
+    if (there === undefined) return topic;
+    const retention = there.settingsHidden === true ? known.get(topic.name)?.retention : retentionOf(there);
+    return { ...topic, retention: retention ?? {} };
   });
   return { topics: noted, found };
 }
@@ -95,7 +101,8 @@ function stepsOfReport({ event, input, subject, version, findings, problem }: So
   });
 }
 
-function retentionText({ compacted, retention: { timeMs, sizeBytes } }: FoundTopic): string {
+function retentionText({ compacted, settingsHidden, retention: { timeMs, sizeBytes } }: FoundTopic): string {
+  if (settingsHidden === true) return "whose settings may not be read";
   if (compacted) return "compacted";
   const bounds = [
     ...(timeMs === undefined ? [] : [formatDuration(timeMs)]),

@@ -9,10 +9,13 @@ import type { Clock, Timers } from "../../core/clock.ts";
 import { systemRandom } from "../../core/random.ts";
 import type { TopicSettings } from "../port.ts";
 import { KafkaCluster } from "./cluster.ts";
+import { errorNames } from "./failures.ts";
 import { kafkaLogDefaults, type KafkaConnection, type KafkaLogSettings } from "./settings.ts";
 
 export interface FoundTopic extends Pick<TopicSettings, "name" | "partitions" | "retention"> {
   readonly compacted: boolean;
+  /** Who asks may not know the settings: `retention` and `compacted` say nothing. */
+  readonly settingsHidden?: true;
 }
 
 export interface InspectOptions {
@@ -55,9 +58,22 @@ export function inspectTopics(options: InspectOptions): TopicInspector {
       }),
     );
   };
+  const withoutSettings = async (error: unknown, name: string): Promise<ReadonlyMap<string, FoundTopic>> => {
+    if (!errorNames(error).includes("TOPIC_AUTHORIZATION_FAILED")) throw error;
+    const leaders = await cluster.retrying("look for topics", name, () => cluster.leaders([name]));
+    const partitions = leaders.get(name)?.length;
+    if (partitions === undefined) return new Map();
+    return new Map([[name, { name, partitions, retention: {}, compacted: false, settingsHidden: true }]]);
+  };
   return {
     find: (names) => find(names, kafkaName),
-    findForeign: (names) => find(names, (name) => name),
+    async findForeign(names) {
+      // One by one: who may read a topic may often not read its settings.
+      const found = await Promise.all(
+        names.map((name) => find([name], (each) => each).catch((error: unknown) => withoutSettings(error, name))),
+      );
+      return new Map(found.flatMap((each) => [...each]));
+    },
     async setRetention({ name, form, retention }) {
       const { timeMs = form === "compacted" ? neverMs : -1, sizeBytes = -1 } = retention;
       const values: readonly (readonly [string, number])[] =
