@@ -1,5 +1,6 @@
 // Runs what was started until SIGTERM or Ctrl-C, or until it fails by itself. SIGHUP makes it read keys and certificates anew.
 import type { RunningRdg } from "../compose.ts";
+import { systemTimers } from "../core/clock.ts";
 import { exitCodes, say } from "./output.ts";
 
 export interface RunningOptions {
@@ -10,7 +11,10 @@ export interface RunningOptions {
   readonly stopping: string;
 }
 
-/** Resolves with the exit code. @throws the cause when it failed */
+/** After everything was closed: what a library has left open all the same, such as a connection that it was just making, keeps no process. */
+const lingersMs = 1_000;
+
+/** Resolves with the exit code; the process ends soon after. @throws the cause when it failed */
 export async function runUntilStopped({ start, ready, stopping }: RunningOptions): Promise<number> {
   const stopped = nextSignal();
   const running = await start();
@@ -26,13 +30,17 @@ export async function runUntilStopped({ start, ready, stopping }: RunningOptions
   const cause = await Promise.race([stopped, running.failed]);
   if (typeof cause === "string") say(`${cause}: ${stopping} (press Ctrl-C again to stop at once)`);
   void nextSignal().then(() => process.exit(exitCodes.failure));
-  if (typeof cause === "string") {
-    await running.close();
-    return exitCodes.ok;
+  try {
+    if (typeof cause === "string") {
+      await running.close();
+      return exitCodes.ok;
+    }
+    // The cause is what to tell, not what else cannot go on because of it.
+    await running.close().catch(() => undefined);
+    throw cause;
+  } finally {
+    systemTimers.after(lingersMs, () => process.exit());
   }
-  // The cause is what to tell, not what else cannot go on because of it.
-  await running.close().catch(() => undefined);
-  throw cause;
 }
 
 /** Resolves with the name of the next SIGINT or SIGTERM. */

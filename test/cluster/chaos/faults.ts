@@ -17,15 +17,24 @@ export interface Node {
 /** After it was ended, everything that it needs may be away for a while: somebody starts it again, as supervisors do. */
 const startsWithinMs = 180_000;
 
+/** In order. It has connections to close and jobs to hand over, while others may not answer. */
+const endsWithinMs = 120_000;
+
 /** `end`: in order, so that jobs are handed over. */
 export function processFaults({ kind, host, serves }: Node, process: RoleProcess): Fault[] {
   const what = { victims: [host.name], excused: serves };
   const start = (): Promise<void> => started(process);
   return [
     { kind: `kill ${kind}`, ...what, strike: async () => void (await process.stop("SIGKILL")), heal: start },
-    { kind: `end ${kind}`, ...what, strike: async () => void (await process.stop("SIGTERM")), heal: start },
+    { kind: `end ${kind}`, ...what, strike: () => ended(process), heal: start },
     { kind: `pause ${kind}`, ...what, strike: async () => process.pause(), heal: async () => process.resume() },
   ];
+}
+
+async function ended(process: RoleProcess): Promise<void> {
+  const late = new Promise<"late">((resolve) => setTimeout(() => resolve("late"), endsWithinMs));
+  if ((await Promise.race([process.stop("SIGTERM"), late])) === "late")
+    throw new Error(`${process.url} was told to stop and did not end; it said:\n${process.messages}`);
 }
 
 async function started(process: RoleProcess): Promise<void> {
