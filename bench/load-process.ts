@@ -10,8 +10,8 @@ export interface LoadProcess {
 
 export function startLoadProcess(): LoadProcess {
   const child: ChildProcess = fork(fileURLToPath(new URL("query-load.ts", import.meta.url)), {
-    // It has one core: helpers that collect its garbage would only keep it from sending.
-    execArgv: [...process.execArgv, "--single-threaded-gc"],
+    // It has one core: four helpers that collect its garbage would keep it from sending, and so would doing that often.
+    execArgv: [...process.execArgv, "--v8-pool-size=1", "--max-semi-space-size=64"],
   });
   return {
     run: (job) =>
