@@ -40,7 +40,10 @@ async function printDrift(options: Readonly<Record<string, unknown>>): Promise<n
 
 function written(status: Status | ProcessStatus): string {
   const lines = [`graph ${status.graph} (${status.fingerprint.slice(0, 12)}), ${status.ready ? "ready" : "not ready"}`];
-  if ("roles" in status) lines.push(`roles ${status.roles.join(", ")}`);
+  if ("roles" in status) {
+    lines.push(`roles ${status.roles.join(", ")}`);
+    for (const [type, store] of Object.entries(status.placement ?? {})) lines.push(`${type} on store ${store}`);
+  }
   if (status.grpc !== undefined) lines.push(`gRPC at ${status.grpc}`);
   if (status.refusing !== undefined) lines.push(`refusing events: ${status.refusing}`);
   lines.push("", "topics");

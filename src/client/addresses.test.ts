@@ -150,6 +150,12 @@ describe("several addresses", () => {
     expect(replicas.reduce((sum, replica) => sum + replica.asked, 0)).toBe(1);
     await pass(1);
     expect(replicas.map((replica) => replica.asked)).toEqual([1, 1]);
+    const patient = ask({ timeoutMs: 60_000 });
+    await pass(60_000);
+    expect(replicas.reduce((sum, replica) => sum + replica.asked, 0)).toBe(3);
+    await pass(250);
+    expect(replicas.reduce((sum, replica) => sum + replica.asked, 0)).toBe(4);
+    patient.catch(() => undefined);
     await pass(100_000);
     expect(await Promise.race([asked, Promise.resolve("still waiting")])).toBe("still waiting");
   });

@@ -57,7 +57,7 @@ export class Addresses implements Transport {
   }
 
   async ask(question: Question, request: object, signal: AbortSignal): Promise<unknown> {
-    const answer = await this.#atOneOf(signal, true, ({ transport }, bounded) =>
+    const answer = await this.#atOneOf(signal, this.#boundOf(request), ({ transport }, bounded) =>
       transport.ask(question, this.#behind(request), bounded),
     );
     this.#see(answer);
@@ -66,7 +66,7 @@ export class Addresses implements Transport {
 
   async *parts(request: object, signal: AbortSignal): AsyncGenerator<AnswerPart> {
     const stopped = new AbortController();
-    const opened = await this.#atOneOf(signal, true, async (address, bounded) => {
+    const opened = await this.#atOneOf(signal, this.#boundOf(request), async (address, bounded) => {
       // What bounds the first part must not end those behind it.
       const waiting = new AbortController();
       const give = (): void => waiting.abort(bounded.reason);
@@ -95,8 +95,8 @@ export class Addresses implements Transport {
 
   /** Without an idempotency key nobody else is asked: the events may be stored. */
   async produce(call: ProduceCall, signal: AbortSignal): Promise<Produced> {
-    const mayRepeat = call.idempotencyKey !== undefined;
-    return await this.#atOneOf(signal, mayRepeat, ({ transport }, bounded) => transport.produce(call, bounded));
+    const answerMs = call.idempotencyKey === undefined ? undefined : this.#options.answerMs;
+    return await this.#atOneOf(signal, answerMs, ({ transport }, bounded) => transport.produce(call, bounded));
   }
 
   close(): void {
@@ -104,18 +104,25 @@ export class Addresses implements Transport {
     for (const { transport } of this.#addresses) transport.close();
   }
 
+  /** A question that may take longer at the server is waited for that long. */
+  #boundOf(request: object): number {
+    const { timeoutMs = 0 } = request as { readonly timeoutMs?: number };
+    return Math.max(this.#options.answerMs, timeoutMs + this.#options.answerMs / 4);
+  }
+
+  /** @param answerMs of each address but the last; undefined: one alone is asked */
   async #atOneOf<T>(
     signal: AbortSignal,
-    mayRepeat: boolean,
+    answerMs: number | undefined,
     use: (address: Address, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const left = new Set(this.#addresses);
     for (;;) {
       const address = this.#pick([...left]);
       left.delete(address);
-      const isLast = !mayRepeat || left.size === 0;
+      const isLast = answerMs === undefined || left.size === 0;
       try {
-        return await this.#at(address, signal, isLast, use);
+        return await this.#at(address, signal, isLast ? undefined : answerMs, use);
       } catch (error) {
         if (signal.aborted || !isElsewhereBetter(error)) throw error;
         this.#failed(address, error);
@@ -128,15 +135,15 @@ export class Addresses implements Transport {
   async #at<T>(
     address: Address,
     signal: AbortSignal,
-    isLast: boolean,
+    answerMs: number | undefined,
     use: (address: Address, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const late = new AbortController();
-    const { answerMs } = this.#options;
-    const cancel = isLast ? undefined : this.#ports.timers.after(answerMs, () => late.abort(tooLate(answerMs)));
+    const cancel =
+      answerMs === undefined ? undefined : this.#ports.timers.after(answerMs, () => late.abort(tooLate(answerMs)));
     address.inFlight++;
     try {
-      const result = await use(address, isLast ? signal : AbortSignal.any([signal, late.signal]));
+      const result = await use(address, answerMs === undefined ? signal : AbortSignal.any([signal, late.signal]));
       address.failures = 0;
       address.restUntilMs = -Infinity;
       return result;

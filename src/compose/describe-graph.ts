@@ -13,11 +13,12 @@ export function describeGraph({ model, fingerprint, enrichments }: Graph): strin
     );
   }
   lines.push("", "nodes");
-  for (const { name, properties, ttlMs } of model.nodes)
-    lines.push(`  ${name}${ttlText(ttlMs)}`, ...propertyLines(properties));
+  for (const { name, properties, ttlMs, store } of model.nodes)
+    lines.push(`  ${name}${ttlText(ttlMs)}${storeText(store)}`, ...propertyLines(properties));
   lines.push("", "edges");
-  for (const { name, from, to, properties, ttlMs } of model.edges) {
-    lines.push(`  (${from})-[${name}]->(${to})${ttlText(ttlMs)}`, ...propertyLines(properties));
+  for (const { name, from, to, properties, ttlMs, store } of model.edges) {
+    const told = `${ttlText(ttlMs)}${storeText(store)}`;
+    lines.push(`  (${from})-[${name}]->(${to})${told}`, ...propertyLines(properties));
   }
   lines.push("", "jobs");
   for (const job of model.jobs) {
@@ -46,6 +47,10 @@ function propertyLines(properties: readonly PropertyModel[]): string[] {
   return properties.map(
     ({ name, type, merge }) => `    ${name}: ${merge === "union" ? `set of ${type.kind}` : type.kind}, ${merge}`,
   );
+}
+
+function storeText(store: string | undefined): string {
+  return store === undefined ? "" : `  on store ${store}`;
 }
 
 function ttlText(ttlMs: number | undefined): string {

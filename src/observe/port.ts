@@ -28,7 +28,12 @@ export interface Status {
 
 /** The status of one process of a cluster: of the parts that its roles have. */
 export type ProcessStatus = Omit<Status, "store" | "gateway" | "log"> &
-  Partial<Pick<Status, "store" | "gateway">> & { readonly roles: readonly string[]; readonly writing?: StoreWriting };
+  Partial<Pick<Status, "store" | "gateway">> & {
+    readonly roles: readonly string[];
+    readonly writing?: StoreWriting;
+    /** Names of stores by type topic, for types that are not on the main one. */
+    readonly placement?: Readonly<Record<string, string>>;
+  };
 
 /** What a process does for the store that processes share. */
 export interface StoreWriting {

@@ -1,5 +1,6 @@
 // What a process tells about itself, of the parts that it has: readiness, status, metrics.
 import type { Slots } from "../../core/slots.ts";
+import type { GraphModel } from "../../model/definition.ts";
 import { formatPosition } from "../../model/position.ts";
 import type { Measures } from "../../observe/metrics.ts";
 import type { ProcessStatus } from "../../observe/port.ts";
@@ -45,6 +46,7 @@ export async function statusOf(parts: ProcessParts, context: StatusContext): Pro
     graph: graph.model.name,
     fingerprint: graph.fingerprint,
     roles: [...roles],
+    ...placementOf(graph.model),
     ready: phase === "serving",
     ...(grpcAddress === undefined ? {} : { grpc: grpcAddress }),
     uptimeMs,
@@ -54,6 +56,14 @@ export async function statusOf(parts: ProcessParts, context: StatusContext): Pro
     ...(writer === undefined ? {} : { writing: writer.figures() }),
     ...(gateway === undefined ? {} : { gateway: gateway.statistics() }),
   };
+}
+
+function placementOf({ nodes, edges }: GraphModel): Pick<ProcessStatus, "placement"> {
+  const placed = [
+    ...nodes.map(({ name, store }) => [`nodes.${name}`, store] as const),
+    ...edges.map(({ name, store }) => [`edges.${name}`, store] as const),
+  ].flatMap(([type, store]) => (store === undefined ? [] : [[type, store] as const]));
+  return placed.length === 0 ? {} : { placement: Object.fromEntries(placed) };
 }
 
 async function storeStatus(parts: ProcessParts, served: ServedGraph) {
