@@ -16,8 +16,9 @@ export interface ClusterOptions {
   readonly window: string;
   /** Of both lines in turn; what is told is the median. */
   readonly rounds: number;
-  /** Of the load at half of the rate. */
+  /** Of the paced load, and its rate in events a second; undefined: half of what was measured. */
   readonly seconds: number;
+  readonly rate: number | undefined;
   readonly nodeFlags: readonly string[];
   /** Of a round through Cassandra; 0: none. */
   readonly cassandraEvents: number;
@@ -49,8 +50,10 @@ export interface ClusterFigures {
   readonly alone: Readonly<Record<"gateway" | "jobs" | "serve", RoleFigures>> & {
     readonly transactionsPerSecond: number;
   };
-  readonly halfLoad: {
+  /** At half of the rate, or at the one that was asked for. */
+  readonly paced: {
     readonly eventsPerSecond: number;
+    readonly transactionsPerSecond: number;
     /** The embedded server's, at the same rate. */
     readonly embeddedCpuUsPerEvent: number;
     readonly cpuUsPerEvent: CpuUsPerEvent;
@@ -92,9 +95,8 @@ async function besideEmbedded(options: ClusterOptions): Promise<ClusterFigures> 
     }
     const { writtenBytes } = usedBetween(before.get("kafka")!, cluster.usage().get("kafka")!);
     const alone = await oneByOne(cluster, bodiesOf(generator, events), inFlight);
-    const rate = median(together.map(({ eventsPerSecond }) => eventsPerSecond)) / 2;
-    const paced = { generator, rate: Math.round(rate), seconds: options.seconds };
-    const halfLoad = await atHalfLoad(server, cluster, paced);
+    const { rate = Math.round(median(together.map(({ eventsPerSecond }) => eventsPerSecond)) / 2), seconds } = options;
+    const paced = await pacedLoad(server, cluster, { generator, rate, seconds });
     const own = median(together.map(({ cpuUsPerEvent }) => cpuUsPerEvent["own"]!));
     return {
       window,
@@ -102,7 +104,7 @@ async function besideEmbedded(options: ClusterOptions): Promise<ClusterFigures> 
       together,
       ratio: Number((own / median(embedded)).toFixed(2)),
       alone,
-      halfLoad,
+      paced,
       kafkaBytesWrittenPerEvent: Math.round(writtenBytes / (rounds * events)),
     };
   } finally {
@@ -178,14 +180,17 @@ async function oneByOne(
   const jobs = await timed("jobs", () => cluster.worked());
   cluster.goOn("serve");
   const serve = await timed("serve", () => cluster.applied());
-  // A record, and the marker that ends its transaction.
-  const transactions = ((await cluster.appliedOffset()) - offset) / 2;
   return {
     gateway: gateway.figures,
     jobs: jobs.figures,
     serve: serve.figures,
-    transactionsPerSecond: Number((transactions / jobs.seconds).toFixed(1)),
+    transactionsPerSecond: await transactionsSince(cluster, offset, jobs.seconds),
   };
+}
+
+/** Each is a record of the journal, and the marker that ends it. */
+async function transactionsSince(cluster: StreamingCluster, offset: number, seconds: number): Promise<number> {
+  return Number((((await cluster.appliedOffset()) - offset) / 2 / seconds).toFixed(1));
 }
 
 interface Paced {
@@ -195,15 +200,15 @@ interface Paced {
   readonly seconds: number;
 }
 
-async function atHalfLoad(
+async function pacedLoad(
   server: StreamingServer,
   cluster: StreamingCluster,
   { generator, rate, seconds }: Paced,
-): Promise<ClusterFigures["halfLoad"]> {
+): Promise<ClusterFigures["paced"]> {
   const bodies = bodiesOf(generator, rate * seconds);
   const paceMs = (1000 * eventsPerBody) / rate;
   const embedded = await throughEmbedded(server, () => sendBodies(server.url, path, bodies, 8, paceMs), bodies);
-  const before = cluster.usage();
+  const [before, offset] = [cluster.usage(), await cluster.appliedOffset()];
   let running = true;
   const loading = sendBodies(cluster.gateway, path, bodies, 8, paceMs);
   const { gateway, serve } = cluster;
@@ -214,10 +219,12 @@ async function atHalfLoad(
   running = false;
   const sorted = Float64Array.from((await Promise.all(probes)).flat()).toSorted();
   await cluster.applied();
+  const after = cluster.usage();
   return {
     eventsPerSecond: Math.round((bodies.length * eventsPerBody) / load.wallSeconds),
+    transactionsPerSecond: await transactionsSince(cluster, offset, load.wallSeconds),
     embeddedCpuUsPerEvent: embedded,
-    cpuUsPerEvent: cpuOf(before, cluster.usage(), bodies),
+    cpuUsPerEvent: cpuOf(before, after, bodies),
     freshnessMs: { samples: sorted.length, p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99) },
   };
 }

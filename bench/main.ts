@@ -23,6 +23,7 @@ const help = `npm run bench -- [options]      prints one JSON object
   --events NUMBER         of end to end and of the cluster's rounds (1,000,000; quick: 200,000)
   --edges NUMBER          of the graph (6,000,000; quick: 500,000) and of traversals (5,000,000; quick: 200,000)
   --window TIME           merge window of the cluster's job (250ms)
+  --rate NUMBER           events/s of the cluster's paced load (half of what it measures)
   --store cassandra       of the cluster: through Cassandra, too
   --help
 
@@ -95,6 +96,7 @@ function readArguments() {
         only: { type: "string" },
         window: { type: "string" },
         store: { type: "string" },
+        rate: { type: "string" },
         against: { type: "string" },
         "cpu-prof": { type: "string" },
       },
@@ -112,12 +114,14 @@ function refuse(message: string): never {
 async function cluster(): Promise<void> {
   const { window = "250ms" } = values;
   const load = quick ? { rounds: 1, seconds: 5 } : { rounds: 3, seconds: 15 };
+  const rate = values.rate === undefined ? undefined : Number(values.rate);
   const cassandraEvents = values.store === "cassandra" ? (quick ? 4_000 : 20_000) : 0;
   const figures = await measureCluster({
     events,
     inFlight: 16,
     window,
     ...load,
+    rate,
     cassandraEvents,
     nodeFlags: profileFlags(),
   });
