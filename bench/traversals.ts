@@ -28,7 +28,7 @@ export type Protocol = "http" | "grpc";
 
 /**
  * Microseconds of the server's CPU per request, of all of its threads, when it has as many as it can take; with starts that are in no cache, too. For `shallow` they
- * are the goals, which are met: 8,000 requests a second and core over HTTP, 6,000 over gRPC. For the others they are what a shared machine of two cores measured on 22 November
+ * are the goals, which a quiet machine meets: 8,000 requests a second and core over HTTP, 6,000 over gRPC. For the others they are what a shared machine of two cores measured on 22 November
  * 2026. `tolerance` (a quarter) is added to them: beside other work a request takes that much more.
  */
 export const requestGuardRails: Readonly<Record<Protocol, Readonly<Record<MixName, number>>>> = {
