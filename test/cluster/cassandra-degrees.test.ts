@@ -5,6 +5,11 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { seededRandom } from "../../src/core/random.ts";
 import type { UpdateFrame } from "../../src/log/port.ts";
 import type { Update } from "../../src/model/update/element.ts";
+import { bigintCell, earliestCell, timeCell } from "../../src/store/cassandra/cells.ts";
+import { layoutOf } from "../../src/store/cassandra/layout.ts";
+import { encodeRepair } from "../../src/store/cassandra/repair-queue.ts";
+import type { Statement } from "../../src/store/cassandra/session.ts";
+import { edgeStatements } from "../../src/store/cassandra/statements.ts";
 import { type CassandraStore, cassandraStore } from "../../src/store/cassandra/store.ts";
 import {
   baseMs,
@@ -146,6 +151,28 @@ test("a degree that is kept is told without looking at the edges, and found to b
     for (const frame of frames.slice(3)) await Promise.all([store.apply(frame), reference.apply(frame)]);
     expect(await degreeOf(store, owns, "out", hub, 10)).toEqual(await degreeOf(reference, owns, "out", hub));
     expect((await differencesOf(store)).filter((difference) => difference.includes(hub))).toEqual([]);
+  } finally {
+    await store.close();
+  }
+});
+
+test("a write that is made from the repair queue is counted", async () => {
+  clock.nowMs = baseMs;
+  const hub = `${runs++}|hub`;
+  const store = await open();
+  try {
+    const [frame] = framesOf([upsertEdge("owns", hub, "t0", baseMs), upsertEdge("owns", hub, "t1", baseMs)], 2);
+    await store.apply(frame!);
+    await store.sweep({ publishedMs: baseMs });
+    const layout = layoutOf(conformanceGraph, keyspace.keyspace);
+    const { forward, reverse } = edgeStatements(layout, layout.edges[owns]!);
+    const late = (query: string, record: string, neighbour: string): Statement => {
+      const times = [timeCell(baseMs), earliestCell(baseMs), undefined];
+      return { query, params: [...times, Buffer.from(record), Buffer.from(neighbour), bigintCell(0)] };
+    };
+    const repair = encodeRepair([late(forward, hub, "t2"), late(reverse, "t2", hub), late(forward, hub, "t1")]);
+    for (let i = 0; i < 2; i++) await store.repair(repair);
+    expect(await degreeOf(store, owns, "out", hub, 1)).toEqual({ count: 3, exact: true });
   } finally {
     await store.close();
   }

@@ -4,6 +4,7 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { seededRandom } from "../../src/core/random.ts";
 import type { UpdateFrame } from "../../src/log/port.ts";
+import type { Filter } from "../../src/model/filter.ts";
 import type { Update } from "../../src/model/update/element.ts";
 import { keyOf, presentLife } from "../../src/model/update/oracle.ts";
 import { type CassandraStore, cassandraStore } from "../../src/store/cassandra/store.ts";
@@ -30,6 +31,20 @@ import { sharedCassandra, uniqueName } from "./shared.ts";
 const signal = new AbortController().signal;
 const clock = new TestClock();
 const buckets = { knows: { in: 2 }, owns: { out: 3, in: 2 }, uses: { out: 2 } };
+/** The first is of the edge type "knows". */
+const filters: readonly Filter[] = [
+  {
+    kind: "or",
+    filters: [
+      { kind: "present", target: { of: "edge", property: 3 } },
+      { kind: "compare", target: { of: "edge", property: 0 }, operator: "gt", value: 0 },
+    ],
+  },
+  {
+    kind: "not",
+    filter: { kind: "compare", target: { of: "edge", time: "firstSeen" }, operator: "gte", value: baseMs + 6 },
+  },
+];
 const directions: readonly Direction[] = ["out", "in"];
 let keyspace: TestKeyspace;
 let runs = 0;
@@ -78,6 +93,11 @@ test("read in every way it is what the reference store is", async () => {
           const between = await listingOf(reference, edge, direction, id, bounds);
           expect(await paged(indexed, edge, direction, id, { limit, ...bounds })).toEqual(between.edges);
           expect((await listingOf(whole, edge, direction, id, bounds)).edges).toEqual(between.edges);
+          for (const where of filters.slice(edge === 0 ? 0 : 1)) {
+            const passing = await listingOf(reference, edge, direction, id, { where });
+            expect(await paged(indexed, edge, direction, id, { where, limit })).toEqual(passing.edges);
+            expect((await listingOf(whole, edge, direction, id, { where })).edges).toEqual(passing.edges);
+          }
           const degree = await degreeOf(indexed, edge, direction, id);
           expect(degree).toEqual({ count: expected.edges.length, exact: true });
         }
