@@ -22,6 +22,12 @@ export interface CassandraPorts {
  */
 export type CommitLogSync = "periodic" | "batch";
 
+export interface CassandraWishes {
+  readonly sync?: CommitLogSync;
+  /** It asks who comes, over TLS: `cassandra` with the password `cassandra` may do everything, until it is told otherwise. As PEM. */
+  readonly security?: { readonly cert: string; readonly key: string };
+}
+
 /** What a node without other settings calls itself. */
 export const localDataCenter = "datacenter1";
 
@@ -30,7 +36,7 @@ export async function cassandraProgram(
   folder: string,
   ports: CassandraPorts,
   tell: Tell,
-  sync: CommitLogSync = "periodic",
+  wishes: CassandraWishes = {},
 ): Promise<Program> {
   const java = await findJava();
   const jars = await jarsOf("cassandra", tell);
@@ -38,7 +44,7 @@ export async function cassandraProgram(
   const data = join(folder, "data");
   const temporary = join(folder, "temporary");
   for (const each of [join(settings, "triggers"), data, temporary]) await mkdir(each, { recursive: true });
-  await writeFile(join(settings, "cassandra.yaml"), yamlOf(ports, sync));
+  await writeFile(join(settings, "cassandra.yaml"), yamlOf(ports, wishes));
   await writeFile(join(settings, "logback.xml"), logback);
   const agent = jars.find((jar) => basename(jar).startsWith("jamm-"));
   return {
@@ -135,7 +141,10 @@ const machine: readonly string[] = [
   ].map((each) => `--add-opens=${each}=ALL-UNNAMED`),
 ];
 
-const yamlOf = ({ host = loopback, cql, storage }: CassandraPorts, sync: CommitLogSync): string => `cluster_name: rdg
+const yamlOf = (
+  { host = loopback, cql, storage }: CassandraPorts,
+  { sync = "periodic", security }: CassandraWishes,
+): string => `cluster_name: rdg
 partitioner: org.apache.cassandra.dht.Murmur3Partitioner
 num_tokens: 1
 initial_token: "0"
@@ -149,9 +158,9 @@ storage_port: ${storage}
 start_native_transport: true
 native_transport_port: ${cql}
 endpoint_snitch: SimpleSnitch
-authenticator: AllowAllAuthenticator
-authorizer: AllowAllAuthorizer
-storage_compatibility_mode: NONE
+authenticator: ${security === undefined ? "AllowAllAuthenticator" : "PasswordAuthenticator"}
+authorizer: ${security === undefined ? "AllowAllAuthorizer" : "CassandraAuthorizer"}
+${security === undefined ? "" : encryptionOf(security)}storage_compatibility_mode: NONE
 # Rows in the middle of large partitions are found faster than in the older format.
 sstable:
   selected_format: bti
@@ -182,6 +191,17 @@ cdc_enabled: false
 write_request_timeout: 5000ms
 batch_size_warn_threshold: 64KiB
 batch_size_fail_threshold: 1024KiB
+`;
+
+const encryptionOf = ({ cert, key }: NonNullable<CassandraWishes["security"]>): string => `client_encryption_options:
+  enabled: true
+  optional: false
+  require_client_auth: false
+  ssl_context_factory:
+    class_name: org.apache.cassandra.security.PEMBasedSslContextFactory
+    parameters:
+      private_key: ${JSON.stringify(`${key.trim()}\n${cert.trim()}\n`)}
+      trusted_certificates: ${JSON.stringify(`${cert.trim()}\n`)}
 `;
 
 const logback = `<configuration>

@@ -259,6 +259,37 @@ const definitions: readonly Definition[] = [
     samples: ({ writing }) => (writing ? [[writing.state === "writing" ? 1 : 0]] : []),
   },
   {
+    kind: "gauge",
+    name: "store_parts",
+    help: "Parts of the shared graph that this process writes.",
+    samples: ({ writing }) => (writing ? [[writing.parts.length]] : []),
+  },
+  {
+    kind: "gauge",
+    name: "store_repairs_waiting",
+    help: "Writes in the repair queue, of all processes.",
+    samples: ({ writing }) => (writing ? [[writing.repairs.waiting]] : []),
+  },
+  {
+    kind: "gauge",
+    name: "store_repairs_oldest_timestamp_seconds",
+    help: "When the write came into the repair queue that this process has to make next, in seconds since the epoch.",
+    samples: ({ writing }) => (writing?.repairs.oldestMs === undefined ? [] : [[writing.repairs.oldestMs / 1_000]]),
+  },
+  {
+    kind: "counter",
+    name: "store_repairs_total",
+    help: "Writes that the store did not take: queued by this process, and made by it.",
+    labels: ["outcome"],
+    samples: ({ writing }) =>
+      writing
+        ? [
+            ["queued", writing.repairs.queued],
+            ["repaired", writing.repairs.repaired],
+          ]
+        : [],
+  },
+  {
     kind: "counter",
     name: "store_sweeps_total",
     help: "Sweeps of the shared store by their outcome.",

@@ -38,9 +38,28 @@ export type ProcessStatus = Omit<Status, "store" | "gateway" | "log"> &
 /** What a process does for the store that processes share. */
 export interface StoreWriting {
   readonly state: "standing by" | "writing";
+  /** Parts of the graph that it writes, 0 to `partsOf` - 1; the others are other processes'. */
+  readonly parts: readonly number[];
+  readonly partsOf: number;
   /** Offset of the last transaction that this process has applied; -1 before the first. */
   readonly appliedOffset?: number;
+  /** Why the store takes no more, while it does not. */
+  readonly blocked?: string;
+  readonly repairs: RepairFigures;
   readonly sweep: SweepFigures;
+}
+
+/** Writes that the store did not take, on their way through the log. */
+export interface RepairFigures {
+  /** Records in the queue, of all processes, when this one looked last. */
+  readonly waiting: number;
+  /** When the one came into the queue that this process has to make next, in ms since the epoch. */
+  readonly oldestMs?: number;
+  /** By this process since it started: put there, and made. */
+  readonly queued: number;
+  readonly repaired: number;
+  /** Why none can be made, while none can. */
+  readonly cause?: string;
 }
 
 export interface SweepFigures {

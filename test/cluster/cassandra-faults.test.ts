@@ -54,6 +54,7 @@ const open = (keyspace: string, settings: Partial<CassandraBounds>): Promise<Cas
   cassandraStore({ ...optionsOf(server, keyspace, model, storeClock), settings });
 
 const frames: readonly UpdateFrame[] = Array.from({ length: 16 }, (_, n) => frameOf(n, updatesOf(n), { model }));
+const { source } = frames[0]!;
 const updates = Array.from({ length: 16 }, (_, n) => updatesOf(n)).flat();
 
 function updatesOf(n: number): Update[] {
@@ -121,25 +122,35 @@ describe("a node that goes away", () => {
 });
 
 describe("writes that are not taken", () => {
-  test("go to the repair queue, and are made from it at any later time; those with counters are not left out", async () => {
+  test("go to the repair queue, and are made from it at any later time; readers are not told of them before", async () => {
     const keyspace = uniqueName("repairs");
     const store = await open(keyspace, {});
     const kept: Uint8Array[] = [];
+    let made = 0;
     const faulty = await FaultySession.of(server, keyspace);
+    const told = async (): Promise<number | undefined> => (await store.positions()).sources.get(source);
+    const make = async (): Promise<void> => {
+      for (const record of [...kept, ...kept].reverse()) await store.repair(record);
+      made = kept.length;
+    };
     try {
       const layout = layoutOf(model, keyspace);
-      const repairs = { put: async (record: Uint8Array): Promise<void> => void kept.push(record) };
+      const repairs = {
+        put: async (record: Uint8Array): Promise<void> => void kept.push(record),
+        isEmpty: async (): Promise<boolean> => made === kept.length,
+      };
       const removals = new Removals(faulty, layout);
       const rows = new RowsRead(faulty, layout);
       const counters = new DegreeCounters({ rows, clock, slackMs: 0 });
       const degrees = new DegreeUpkeep({ rows, supernodes: new Supernodes(faulty, layout), counters });
-      const writer = new Writer({ session: faulty, layout, bounds: faulty.bounds, clock, removals, degrees, repairs });
+      const open = (): Writer =>
+        new Writer({ session: faulty, layout, bounds: faulty.bounds, clock, removals, degrees, repairs });
+      const writer = open();
       await writer.applied();
 
       faulty.refused = /"[eori]_owns"/;
       const owned = Array.from({ length: 20 }, (_, i) => upsertEdge("owns", `p${i % 3}`, `t${i}`, baseMs + i));
       await writer.apply(frameOf(0, owned, { model }));
-      await store.applied();
       expect(kept.length).toBeGreaterThan(0);
       expect((await shownBy(store, model)).size).toBe(0);
       // Later writes overtake what waits.
@@ -149,19 +160,42 @@ describe("writes that are not taken", () => {
         remove({ kind: "edge", type: "owns", from: "p1", to: "t1" }, baseMs + 50),
       ];
       await writer.apply(frameOf(1, later, { model }));
-      for (const record of [...kept, ...kept].reverse()) await store.repair(record);
+      expect(await writer.settle()).toBe(false);
+      expect(await told()).toBe(undefined);
+      await make();
+      expect(await writer.settle()).toBe(true);
+      expect(await told()).toBe(1);
       expect(await shownBy(store, model)).toEqual(meantBy([...owned, ...later], baseMs, model));
       expect(await differencesOf(store)).toEqual([]);
       await expect(store.repair(Buffer.from("{}"))).rejects.toMatchObject({ kind: "corrupt" });
 
+      // Counters go on from what the writer remembers; another writer waits until all of them are stored.
+      const counted = [2, 3, 4, 5].map((n) =>
+        frameOf(n, [upsertEdge("knows", "a", "b", baseMs + n, { times: 1 })], { model }),
+      );
       faulty.refused = /"[eori]_knows"/;
-      const counted = frameOf(2, [upsertEdge("knows", "a", "b", baseMs, { times: 1 })], { model });
-      await expect(writer.apply(counted)).rejects.toMatchObject({ kind: "unavailable" });
+      await writer.apply(counted[0]!);
       faulty.refused = undefined;
-      await writer.apply(counted);
-      await writer.apply(counted);
+      await writer.apply(counted[1]!);
+      faulty.refused = /"[eori]_knows"/;
+      await writer.apply(counted[2]!);
+      expect(await told()).toBe(1);
+      faulty.refused = undefined;
+      const next = open();
+      expect((await next.applied()).sources.get(source)).toBe(4);
+      await expect(next.apply(counted[3]!)).rejects.toMatchObject({ code: "repairs_waiting" });
+      await make();
+      await next.apply(counted[3]!);
+      for (const frame of counted) await writer.apply(frame);
       const edge = await store.reader().edge({ edge: 0, from: "a", to: "b", select: [2] }, signal);
-      expect(edge?.properties).toEqual([1]);
+      expect(edge?.properties).toEqual([4]);
+      expect(await told()).toBe(5);
+
+      // Where the cluster takes nothing at all, the frame waits.
+      faulty.refused = /./;
+      const before = kept.length;
+      await expect(writer.apply(frameOf(6, owned, { model }))).rejects.toMatchObject({ kind: "unavailable" });
+      expect(kept.length).toBe(before);
     } finally {
       await Promise.all([store.close(), faulty.close()]);
     }
@@ -187,12 +221,12 @@ class FaultySession extends Session {
     return session;
   }
 
-  override async write(statements: readonly Statement[]): Promise<void> {
+  override async write(statements: readonly Statement[], patiently?: boolean): Promise<void> {
     const { refused } = this;
     if (refused !== undefined && statements.some(({ query }) => refused.test(query))) {
       throw new RdgError("unavailable", "cassandra_unavailable", "Not taken.");
     }
-    await super.write(statements);
+    await super.write(statements, patiently);
   }
 }
 

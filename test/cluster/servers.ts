@@ -10,6 +10,7 @@ import {
   localDataCenter,
   nodetool,
   type CassandraPorts,
+  type CassandraWishes,
   type CommitLogSync,
 } from "../../scripts/cluster/cassandra.ts";
 import { kafkaProgram, type KafkaPorts, type KafkaSecurity, type KafkaSettings } from "../../scripts/cluster/kafka.ts";
@@ -93,11 +94,16 @@ export async function startSecureKafka(
 }
 
 /** @param sync `batch` where it is killed and nothing may be lost */
-export async function startCassandra(sync: CommitLogSync = "periodic", place: Place = here): Promise<CassandraServer> {
+export async function startCassandra(
+  sync: CommitLogSync = "periodic",
+  place: Place = here,
+  security?: CassandraWishes["security"],
+): Promise<CassandraServer> {
+  const wishes: CassandraWishes = { sync, ...(security && { security }) };
   const { folder, ports, server } = await startOwn("cassandra", async (folder) => {
     const [cql, storage, jmx] = (await freePorts(3)) as [number, number, number];
     const ports: CassandraPorts = { host: place.address, cql, storage, jmx };
-    return { ports, program: placed(place, await cassandraProgram(folder, ports, tell, sync)) };
+    return { ports, program: placed(place, await cassandraProgram(folder, ports, tell, wishes)) };
   });
   return {
     contactPoint: place.address,
@@ -106,6 +112,13 @@ export async function startCassandra(sync: CommitLogSync = "periodic", place: Pl
     nodetool: (...args) => nodetool(folder, ports, args),
     ...server,
   };
+}
+
+/** One that asks who comes, over TLS. Its user `cassandra` has the password `cassandra`. */
+export async function startSecureCassandra(
+  security: NonNullable<CassandraWishes["security"]>,
+): Promise<CassandraServer> {
+  return await startCassandra("periodic", here, security);
 }
 
 /** A registry that is not ours; it forgets everything when it is killed. */

@@ -1,4 +1,4 @@
-// A store that processes share, Cassandra: two writers of which one stands by, two stateless serving processes; a killed one is not missed, and what
+// A store that processes share, Cassandra: two writers that share it, two stateless serving processes; a killed one is not missed, and what
 // nobody needs any more is swept away.
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
@@ -13,11 +13,26 @@ import { Visits } from "./visits.ts";
 
 const graph = fileURLToPath(new URL("visits.graph.ts", import.meta.url));
 
+/** Resolves when they write all parts of the graph together, each some of them. */
+async function shareParts(writers: readonly RoleProcess[]): Promise<void> {
+  for (;;) {
+    const all = await Promise.all(writers.map(async ({ url }) => (await statusOf(url)).writing!));
+    const parts = all.flatMap((each) => each.parts).sort((a, b) => a - b);
+    const isCut = all.every((each) => each.parts.length > 0) && parts.every((part, i) => part === i);
+    if (isCut && parts.length === all[0]!.partsOf) return;
+    await systemTimers.sleep(100);
+  }
+}
+
+async function statusOf(url: string): Promise<ProcessStatus> {
+  return (await (await fetch(`${url}/v1/status`)).json()) as ProcessStatus;
+}
+
 /** Resolves when one of them has swept what earlier sightings of edges left in lists. */
 async function sweptBy(writers: readonly RoleProcess[]): Promise<void> {
   for (;;) {
     for (const { url, isRunning } of writers) {
-      const { writing } = isRunning ? ((await (await fetch(`${url}/v1/status`)).json()) as ProcessStatus) : {};
+      const { writing } = isRunning ? await statusOf(url) : {};
       if (writing !== undefined && writing.sweep.completed > 0 && writing.sweep.swept.listed > 0) {
         const metrics = await (await fetch(`${url}/metrics`)).text();
         expect(metrics).toMatch(/^rdg_store_swept_total{what="listed"} [1-9]/m);
@@ -86,6 +101,7 @@ test("events over Kafka into Cassandra: deployed with its tables; a killed write
   let over = false;
   const working = Promise.all([visits.sendUntil(() => over, 100), reader.readUntil(() => over)]);
   try {
+    await shareParts([writer, otherWriter]);
     for (const each of [server, writer]) {
       await reader.have(20);
       await each.stop("SIGKILL");
@@ -93,6 +109,7 @@ test("events over Kafka into Cassandra: deployed with its tables; a killed write
       await each.start();
     }
     await reader.have(20);
+    await shareParts([writer, otherWriter]);
     expect(await otherWriter.stop("SIGTERM"), otherWriter.messages).toBe(0);
     await reader.have(20);
   } finally {

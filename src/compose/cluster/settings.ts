@@ -4,7 +4,7 @@ import { systemClock } from "../../core/clock.ts";
 import { RdgError } from "../../core/errors.ts";
 import type { SettingList, SettingValues } from "../../core/settings.ts";
 import { oauthTokens } from "../../log/kafka/oauth-tokens.ts";
-import type { KafkaConnection, KafkaLogSettings, KafkaSasl, KafkaTls } from "../../log/kafka/settings.ts";
+import type { KafkaConnection, KafkaLogSettings, KafkaSasl } from "../../log/kafka/settings.ts";
 import { cacheServerSettings } from "../../query/redis/settings.ts";
 import type { ConfluentConnection } from "../../schemas/confluent/settings.ts";
 import type { CassandraBounds, CassandraConnection, CassandraConsistency } from "../../store/cassandra/settings.ts";
@@ -107,6 +107,20 @@ const ownSettings = {
     max: 100,
     description: "How much of the time a sweep takes at most, in percent: it rests between its pages.",
   },
+  "store.parts": {
+    kind: "integer",
+    default: 8,
+    min: 1,
+    max: 1_000,
+    description:
+      "Into how many parts the shared graph is cut when it is first written: so many processes can write it.",
+  },
+  "store.repairsMax": {
+    kind: "integer",
+    default: 100_000,
+    description:
+      "How many writes that Cassandra does not take may wait in the log's topic of repairs, at most 32 KiB each; 0: none, whoever writes waits.",
+  },
   "cassandra.contacts": {
     kind: "text",
     default: "",
@@ -133,6 +147,18 @@ const ownSettings = {
   "cassandra.username": { kind: "text", default: "", description: "Name that RDG logs in at Cassandra with." },
   "cassandra.password": { kind: "text", default: "", secret: true, description: "Its password." },
   "cassandra.tls": { kind: "boolean", default: false, description: "Whether connections to Cassandra are encrypted." },
+  "cassandra.ca": {
+    kind: "text",
+    default: "",
+    description: "File with the certificates, as PEM, that those of the nodes are held to; else what Node trusts.",
+  },
+  "cassandra.cert": { kind: "text", default: "", description: "File with the certificate shown to Cassandra, as PEM." },
+  "cassandra.key": { kind: "text", default: "", description: "File with the key of that certificate, as PEM." },
+  "cassandra.serverName": {
+    kind: "text",
+    default: "",
+    description: "Name in the nodes' certificates, where it is not the host that is connected to.",
+  },
   "stop.notice": {
     kind: "duration",
     default: 0,
@@ -159,7 +185,7 @@ export async function kafkaConnectionOf(settings: ClusterSettings): Promise<Kafk
   }
   const wrong = bootstrap.find((each) => !/^.+:\d{1,5}$/.test(each));
   if (wrong !== undefined) throw bad("kafka.bootstrap", `has "${wrong}", which is not host:port`, undefined);
-  const [sasl, tls] = [saslOf(settings), await tlsOf(settings)];
+  const [sasl, tls] = [saslOf(settings), await tlsOf(settings, "kafka")];
   return { bootstrap, clientId: "rdg", ...(sasl && { sasl }), ...(tls && { tls }) };
 }
 
@@ -184,7 +210,7 @@ export function registryConnectionOf(settings: ClusterSettings): ConfluentConnec
   if (urls.length === 0) {
     throw bad("registry.url", "is missing", "Say where the registry is, or give the process the role registry.");
   }
-  return { urls, ...(username + password === "" ? {} : { auth: { username, password } }) };
+  return { urls, ...(username === "" ? {} : { auth: { username, password } }) };
 }
 
 /** Whether processes share a store. @throws RdgError invalid, `bad_setting` */
@@ -196,16 +222,23 @@ export function isShared(settings: ClusterSettings): boolean {
 }
 
 /** @throws RdgError invalid, `bad_setting` */
-export function cassandraConnectionOf(settings: ClusterSettings): CassandraConnection {
+export async function cassandraConnectionOf(settings: ClusterSettings): Promise<CassandraConnection> {
   const contactPoints = listed(settings["cassandra.contacts"]);
   const { "cassandra.username": username, "cassandra.password": password, "cassandra.replicas": replicas } = settings;
   if (contactPoints.length === 0) throw bad("cassandra.contacts", "is missing", "Name some nodes, such as db-1:9042.");
+  if (password !== "" && username === "") throw bad("cassandra.username", "is missing", undefined);
+  if (username !== "" && password === "") {
+    throw bad("cassandra.password", "is missing", "Set the variable RDG_CASSANDRA_PASSWORD.");
+  }
+  const serverName = settings["cassandra.serverName"];
+  if (serverName !== "" && !settings["cassandra.tls"]) throw needsTls("cassandra", "serverName");
+  const files = await tlsOf(settings, "cassandra");
   const localDataCenter = settings["cassandra.dataCenter"];
   return {
     contactPoints,
     localDataCenter,
     keyspace: settings["cassandra.keyspace"],
-    tls: settings["cassandra.tls"],
+    tls: serverName === "" ? files : { ...(typeof files === "object" && files), serverName },
     ...(replicas === 0 ? {} : { replication: { [localDataCenter]: replicas } }),
     ...(username + password === "" ? {} : { credentials: { username, password } }),
   };
@@ -250,23 +283,33 @@ function saslOf(settings: ClusterSettings): KafkaSasl | undefined {
   return { mechanism, username, password };
 }
 
-async function tlsOf(settings: ClusterSettings): Promise<KafkaTls | boolean> {
+type Pem = "ca" | "cert" | "key";
+
+async function tlsOf(
+  settings: ClusterSettings,
+  of: "kafka" | "cassandra",
+): Promise<Partial<Record<Pem, string>> | boolean> {
   const files = ["ca", "cert", "key"] as const;
-  const given = files.filter((each) => settings[`kafka.${each}`] !== "");
-  if (given.length > 0 && !settings["kafka.tls"]) {
-    throw bad(`kafka.${given[0]!}`, "is set although kafka.tls is off", "Set kafka.tls, too.");
-  }
-  if (settings["kafka.cert"] === "" && settings["kafka.key"] !== "") throw bad("kafka.cert", "is missing", undefined);
-  if (given.length === 0) return settings["kafka.tls"];
-  return Object.fromEntries(await Promise.all(given.map(async (each) => [each, await pem(settings, each)] as const)));
+  const given = files.filter((each) => settings[`${of}.${each}`] !== "");
+  if (given.length > 0 && !settings[`${of}.tls`]) throw needsTls(of, given[0]!);
+  const { [`${of}.cert` as const]: cert, [`${of}.key` as const]: key } = settings;
+  if (cert === "" && key !== "") throw bad(`${of}.cert`, "is missing", undefined);
+  if (given.length === 0) return settings[`${of}.tls`];
+  return Object.fromEntries(
+    await Promise.all(given.map(async (each) => [each, await pem(settings, `${of}.${each}`)] as const)),
+  );
 }
 
-async function pem(settings: ClusterSettings, which: "ca" | "cert" | "key"): Promise<string> {
-  const path = settings[`kafka.${which}`];
+function needsTls(of: string, name: string): RdgError {
+  return bad(`${of}.${name}`, `is set although ${of}.tls is off`, `Set ${of}.tls, too.`);
+}
+
+async function pem(settings: ClusterSettings, name: `${"kafka" | "cassandra"}.${Pem}`): Promise<string> {
+  const path = settings[name];
   try {
     return await readFile(path, "utf8");
   } catch (cause) {
-    throw new RdgError("invalid", "bad_setting", `The file of the setting "kafka.${which}" cannot be read.`, {
+    throw new RdgError("invalid", "bad_setting", `The file of the setting "${name}" cannot be read.`, {
       place: path,
       cause,
     });

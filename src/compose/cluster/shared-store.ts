@@ -30,7 +30,7 @@ export async function openSharedStore(
   { model, part, settings, clock, timers }: SharedStoreOptions,
   tables: "make" | "expect" = "expect",
 ): Promise<CassandraStore> {
-  const connection = cassandraConnectionOf(settings);
+  const connection = await cassandraConnectionOf(settings);
   const bounds = cassandraBoundsOf(settings);
   const store = await cassandraStore({ model, connection, settings: bounds, clock, timers, tables });
   return part === undefined ? store : keepingPart(store, part);
@@ -42,7 +42,7 @@ export function sharedTables(options: Omit<SharedStoreOptions, "model">): Shared
   if (!isShared(settings)) return undefined;
   return {
     async missing(model) {
-      const connection = cassandraConnectionOf(settings);
+      const connection = await cassandraConnectionOf(settings);
       const bounds = cassandraBoundsOf(settings);
       const changes = await cassandraTableChanges({ model, connection, settings: bounds, clock, timers });
       return changes.map(({ what }) => what);

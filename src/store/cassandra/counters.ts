@@ -25,8 +25,11 @@ export type CounterCells = ReadonlyMap<PropertyColumn, readonly (Buffer | undefi
 
 export interface FrameCounters {
   readonly cells: CounterCells;
-  /** To be called when they are written. */
-  remember(): void;
+  /**
+   * To be called when they are written.
+   * @param waits some of them wait in the repair queue
+   */
+  remember(waits: boolean): void;
 }
 
 /** Registers of one element, slice and source, by index of the property. */
@@ -41,6 +44,7 @@ interface Counting {
 }
 
 const keysPerRead = 20;
+const registerBytes = 120;
 const none: Registers = [];
 
 export class Counters {
@@ -48,6 +52,9 @@ export class Counters {
   readonly #layout: GraphLayout;
   readonly #bytesMax: number;
   #known: WeighedCache<Registers>;
+  /** Those of which a write may wait in the repair queue: what is stored is older. */
+  readonly #waiting = new Map<string, Registers>();
+  #waitingBytes = 0;
 
   constructor(session: Session, layout: GraphLayout, bytesMax: number) {
     this.#session = session;
@@ -63,6 +70,24 @@ export class Counters {
   /** What was remembered may be behind what is stored. */
   forget(): void {
     this.#known = new WeighedCache(this.#bytesMax);
+  }
+
+  /** No more may wait in the repair queue. */
+  get isFull(): boolean {
+    return this.#waitingBytes >= this.#bytesMax;
+  }
+
+  /** Nothing waits in the repair queue any more. */
+  settled(): void {
+    this.#waiting.clear();
+    this.#waitingBytes = 0;
+  }
+
+  /** Whether the batch adds to any. */
+  areIn(batch: UpdateBatch): boolean {
+    return [...batch.nodes, ...batch.edges].some(({ properties }) =>
+      properties.some((column) => column?.form === "counter"),
+    );
   }
 
   /** What the frame makes of the counters that it adds to. */
@@ -81,9 +106,14 @@ export class Counters {
     }
     return {
       cells,
-      remember: () => {
-        for (const [key, registers] of counted)
-          this.#known.set(key, registers, 2 * key.length + 120 * registers.length);
+      remember: (waits) => {
+        for (const [key, registers] of counted) {
+          const weight = 2 * key.length + registerBytes * registers.length;
+          this.#known.set(key, registers, weight);
+          if (!waits && !this.#waiting.has(key)) continue;
+          if (!this.#waiting.has(key)) this.#waitingBytes += weight;
+          this.#waiting.set(key, registers);
+        }
       },
     };
   }
@@ -106,7 +136,7 @@ export class Counters {
     // Taken at once: what is known now may have made room for others when the rest is read.
     const keyed = counting.map((each) => {
       const key = `${source.length}:${source}${each.key}`;
-      return { ...each, key, known: this.#known.get(key) };
+      return { ...each, key, known: this.#waiting.get(key) ?? this.#known.get(key) };
     });
     const read = await this.#readMissing(
       source,

@@ -19,7 +19,12 @@ const passing = new Set<number>([
   codes.unprepared,
 ]);
 
+/** Codes of Node's for certificates that are not what they should be. */
+const certificateCodes =
+  /^(ERR_(TLS|SSL)_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|CERT_|CRL_|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH)/;
+
 export function isPassing(error: unknown): boolean {
+  if (isUntrusted(error)) return false;
   if (error instanceof errors.ResponseError) return passing.has(error.code);
   if (error instanceof errors.NoHostAvailableError) return !innerErrors(error).some(isRefusal);
   return (
@@ -31,9 +36,13 @@ export function isPassing(error: unknown): boolean {
   );
 }
 
+function isUntrusted(error: unknown): boolean {
+  return error instanceof Error && "code" in error && certificateCodes.test(String(error.code));
+}
+
 /** Refusals that waiting does not mend, of the one that was asked or of all. */
 function isRefusal(error: unknown): boolean {
-  if (error instanceof errors.AuthenticationError) return true;
+  if (error instanceof errors.AuthenticationError || isUntrusted(error)) return true;
   return error instanceof errors.ResponseError && !passing.has(error.code);
 }
 
@@ -48,12 +57,20 @@ export function failureOf(error: unknown, place: string): RdgError {
   const message = refusal instanceof Error ? refusal.message : String(refusal ?? error);
   const details = { place, cause: error };
   const code = refusal instanceof errors.ResponseError ? refusal.code : undefined;
+  if (isUntrusted(refusal)) {
+    const hint = "Check the certificates: cassandra.ca for the nodes', cassandra.cert and cassandra.key for RDG's own.";
+    return new RdgError("unauthorized", "cassandra_tls_refused", `No encrypted connection to Cassandra: ${message}`, {
+      ...details,
+      hint,
+    });
+  }
   if (refusal instanceof errors.AuthenticationError || code === codes.badCredentials || code === codes.unauthorized) {
     const hint = "Check the credentials, and what their role may do in the keyspace.";
     return new RdgError("unauthorized", "cassandra_refused", `Cassandra refuses: ${message}`, { ...details, hint });
   }
   if (isPassing(error)) {
-    const hint = "It is tried again. Look at the nodes and at the consistency levels in the settings if it goes on.";
+    const hint =
+      "It is tried again. If it goes on, look at the nodes, at whether they want TLS (cassandra.tls), and at the consistency levels in the settings.";
     const said = error instanceof errors.NoHostAvailableError ? "no node answers" : message;
     return new RdgError("unavailable", "cassandra_unavailable", `Cassandra cannot do it now: ${said}`, {
       ...details,

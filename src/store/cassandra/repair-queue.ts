@@ -6,6 +6,8 @@ import type { Parameter, Statement } from "./session.ts";
 export interface RepairQueue {
   /** Resolves when the record is durable. Rejecting makes the frame's `apply` reject. */
   put(record: Uint8Array): Promise<void>;
+  /** Whether everything that was ever put, by whomever, is made up. */
+  isEmpty(): Promise<boolean>;
 }
 
 const format = 1;

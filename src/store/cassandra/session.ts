@@ -1,11 +1,12 @@
 // The way to the cluster: prepared statements, a bound on what is under way, and repeating with back-off while that may help.
+import type { ConnectionOptions } from "node:tls";
 import { auth, Client, type ClientOptions, policies, types } from "cassandra-driver";
 import type { Clock, Timers } from "../../core/clock.ts";
 import { RdgError } from "../../core/errors.ts";
 import type { Random } from "../../core/random.ts";
 import { Slots } from "../../core/slots.ts";
 import { failureOf, isPassing } from "./failures.ts";
-import type { CassandraBounds, CassandraConnection } from "./settings.ts";
+import type { CassandraBounds, CassandraConnection, CassandraTls } from "./settings.ts";
 
 export interface SessionOptions {
   readonly connection: CassandraConnection;
@@ -121,17 +122,20 @@ export class Session {
     );
   }
 
-  /** Writes the statements, in one unlogged batch when they are several. */
-  async write(statements: readonly Statement[]): Promise<void> {
-    await this.#send(statements);
+  /**
+   * Writes the statements, in one unlogged batch when they are several.
+   * @param patiently repeated for as long as the settings say; otherwise not at all
+   */
+  async write(statements: readonly Statement[], patiently = true): Promise<void> {
+    await this.#send(statements, patiently ? this.#options.bounds.writeRetryForMs : 0);
   }
 
   /** Writes the statements, all of one partition, if their conditions hold. A failed attempt is repeated, and may have been the one that did it: false, too. */
   async writeIf(statements: readonly Statement[]): Promise<boolean> {
-    return (await this.#send(statements)).wasApplied();
+    return (await this.#send(statements, this.#options.bounds.writeRetryForMs)).wasApplied();
   }
 
-  async #send(statements: readonly Statement[]): Promise<types.ResultSet> {
+  async #send(statements: readonly Statement[], forMs: number): Promise<types.ResultSet> {
     const { writeConsistency } = this.#options.bounds;
     const consistency = types.consistencies[writeConsistency];
     // Of conditions alone: agreed on among the replicas among which writes are.
@@ -143,10 +147,7 @@ export class Session {
         ? await this.#client.execute(first!.query, first!.params as unknown[], options)
         : await this.#client.batch(statements as { query: string; params: unknown[] }[], { ...options, logged: false });
     const { signal } = this.#closing;
-    const written = this.#writes.run(
-      () => this.#patiently(send, first!.query, this.#options.bounds.writeRetryForMs, signal),
-      signal,
-    );
+    const written = this.#writes.run(() => this.#patiently(send, first!.query, forMs, signal), signal);
     this.#under.add(written);
     try {
       return await written;
@@ -190,6 +191,13 @@ export class Session {
   }
 }
 
+/** The driver by itself takes any certificate. */
+function sslOptionsOf(tls: CassandraTls | true): ConnectionOptions {
+  if (tls === true) return { rejectUnauthorized: true };
+  const { serverName, ...files } = tls;
+  return { ...files, rejectUnauthorized: true, ...(serverName !== undefined && { servername: serverName }) };
+}
+
 function clientOptions({ connection, bounds }: SessionOptions): ClientOptions {
   const { contactPoints, port = defaultPort, localDataCenter, credentials, tls } = connection;
   return {
@@ -199,7 +207,7 @@ function clientOptions({ connection, bounds }: SessionOptions): ClientOptions {
     ...(credentials && {
       authProvider: new auth.PlainTextAuthProvider(credentials.username, credentials.password),
     }),
-    ...(tls !== undefined && tls !== false && { sslOptions: tls === true ? {} : tls }),
+    ...(tls !== undefined && tls !== false && { sslOptions: sslOptionsOf(tls) }),
     encoding: { map: Map },
     socketOptions: { connectTimeout: bounds.connectTimeoutMs, readTimeout: bounds.requestTimeoutMs },
     pooling: { coreConnectionsPerHost: { [types.distance.local]: 1, [types.distance.remote]: 1 } },

@@ -26,11 +26,12 @@ import { scanGraph } from "./scan.ts";
 import { makeTables, missingTables, type SchemaChange } from "./schema.ts";
 import { Session } from "./session.ts";
 import { type CassandraBounds, type CassandraConnection, cassandraDefaults } from "./settings.ts";
+import type { Share } from "./share.ts";
 import { Supernodes } from "./supernodes.ts";
 import { type SweepOptions, type Swept, sweepTables } from "./sweep.ts";
 import { countOf } from "./table-scan.ts";
 import { differencesIn } from "./verify.ts";
-import { Writer } from "./writer.ts";
+import { Writer, type WriterOptions } from "./writer.ts";
 
 export interface CassandraStoreOptions {
   readonly model: GraphModel;
@@ -55,6 +56,16 @@ export interface CassandraStore extends Store {
    * @throws RdgError unavailable: again later; corrupt: it is none
    */
   repair(record: Uint8Array): Promise<void>;
+  /** The last record of each partition of the repair queue that is made up. */
+  repaired(): Promise<ReadonlyMap<number, number>>;
+  noteRepaired(partition: number, offset: number): Promise<void>;
+  /** Lets readers know of what is made up by now: to be called now and then where there is a repair queue. False: something still waits. */
+  settle(): Promise<boolean>;
+  /**
+   * From now on this store applies to these parts of the graph only; others apply to the rest. `applied` says from where on. What waits in the queue is told to
+   * readers when it is made up.
+   */
+  take(share: Share, repairs?: RepairQueue): void;
   /** What `applied` says, for onlookers: a writer that is at work is left alone. */
   positions(): Promise<AppliedPositions>;
   /** Takes away what readers pass over for good, and begins to keep degrees that have become large. One process does it now and then; a walk over all tables. */
@@ -117,8 +128,9 @@ class OpenCassandraStore implements CassandraStore {
   };
   readonly #session: Session;
   readonly #parts: ReaderParts;
-  readonly #writer: Writer;
+  readonly #writing: WriterOptions;
   readonly #degrees: DegreeUpkeep;
+  #writer: Writer;
   readonly #bounds: CassandraBounds;
   #closed: Promise<void> | undefined;
 
@@ -134,7 +146,8 @@ class OpenCassandraStore implements CassandraStore {
     const { smallRecordRows } = bounds;
     this.#degrees = new DegreeUpkeep({ rows, supernodes, counters });
     this.#parts = { rows, removals, supernodes, counters, clock, large: new LargeRecords(), smallRecordRows };
-    this.#writer = new Writer({ session, layout, bounds, clock, removals, degrees: this.#degrees, repairs });
+    this.#writing = { session, layout, bounds, clock, removals, degrees: this.#degrees, repairs };
+    this.#writer = new Writer(this.#writing);
   }
 
   async apply(frame: UpdateFrame): Promise<void> {
@@ -145,6 +158,26 @@ class OpenCassandraStore implements CassandraStore {
   async applied(): Promise<AppliedPositions> {
     this.#assertOpen();
     return await this.#writer.applied();
+  }
+
+  async repaired(): Promise<ReadonlyMap<number, number>> {
+    this.#assertOpen();
+    return await this.#writer.repaired();
+  }
+
+  async noteRepaired(partition: number, offset: number): Promise<void> {
+    this.#assertOpen();
+    await this.#writer.noteRepaired(partition, offset);
+  }
+
+  async settle(): Promise<boolean> {
+    this.#assertOpen();
+    return await this.#writer.settle();
+  }
+
+  take(share: Share, repairs?: RepairQueue): void {
+    this.#assertOpen();
+    this.#writer = new Writer({ ...this.#writing, share, repairs });
   }
 
   async positions(): Promise<AppliedPositions> {
