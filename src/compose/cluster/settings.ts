@@ -7,6 +7,7 @@ import { oauthTokens } from "../../log/kafka/oauth-tokens.ts";
 import type { KafkaConnection, KafkaLogSettings, KafkaSasl } from "../../log/kafka/settings.ts";
 import { cacheServerSettings } from "../../query/redis/settings.ts";
 import type { ConfluentConnection } from "../../schemas/confluent/settings.ts";
+import type { Buckets } from "../../store/cassandra/layout.ts";
 import type { CassandraBounds, CassandraConnection, CassandraConsistency } from "../../store/cassandra/settings.ts";
 import { embeddedSettings } from "../settings.ts";
 
@@ -144,6 +145,12 @@ const ownSettings = {
     default: "localQuorum",
     description: "Replicas that must have taken a write.",
   },
+  "cassandra.buckets": {
+    kind: "text",
+    default: "",
+    description:
+      "Edge types with very large records: partitions per record and direction, such as follows.in=16. Never changed later.",
+  },
   "cassandra.username": { kind: "text", default: "", description: "Name that RDG logs in at Cassandra with." },
   "cassandra.password": { kind: "text", default: "", secret: true, description: "Its password." },
   "cassandra.tls": { kind: "boolean", default: false, description: "Whether connections to Cassandra are encrypted." },
@@ -254,7 +261,23 @@ export function cassandraBoundsOf(settings: ClusterSettings): Partial<CassandraB
   return {
     readConsistency: levelOf("cassandra.readConsistency"),
     writeConsistency: levelOf("cassandra.writeConsistency"),
+    buckets: bucketsOf(settings["cassandra.buckets"]),
   };
+}
+
+function bucketsOf(text: string): Buckets {
+  const buckets: Record<string, Partial<Record<"in" | "out", number>>> = {};
+  for (const each of listed(text)) {
+    const [, type, direction, count] = /^(.+)\.(in|out)=(\d+)$/.exec(each) ?? [];
+    if (type === undefined || direction === undefined)
+      throw bad(
+        "cassandra.buckets",
+        `has "${each}"`,
+        "Write it as TYPE.in=NUMBER or TYPE.out=NUMBER, with commas between.",
+      );
+    buckets[type] = { ...buckets[type], [direction]: Number(count) };
+  }
+  return buckets;
 }
 
 const consistencies = ["one", "localOne", "two", "quorum", "localQuorum", "eachQuorum", "all"] as const;
