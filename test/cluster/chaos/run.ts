@@ -3,6 +3,7 @@
 // Every fault is undone. At the end everything that was acknowledged is there once, everywhere; meanwhile no answer was wrong, and no read was left unanswered
 // but by processes to which something was done.
 import { equal } from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -24,7 +25,12 @@ const settleMs = 180_000;
 const sendsEveryMs = 100;
 
 // Whoever started this is gone: so is the sandbox, and everything in it.
-process.stdin.on("close", () => process.exit(1)).resume();
+process.stdin
+  .on("close", () => {
+    rmSync(tmpdir(), { recursive: true, force: true, maxRetries: 3 });
+    process.exit(1);
+  })
+  .resume();
 
 const { values } = parseArgs({ options: { seconds: { type: "string" }, seed: { type: "string" } } });
 const [seconds, seed] = [Number(values.seconds), Number(values.seed)];
