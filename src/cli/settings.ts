@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
+import { checkPlaces, readClusters } from "../compose/cluster/kafka-clusters.ts";
 import { type Placement, readPlacement, readStores } from "../compose/cluster/placement-settings.ts";
 import { type ClusterSettings, clusterSettings } from "../compose/cluster/settings.ts";
 import { readTopicOverrides, type TopicOverrides } from "../compose/cluster/topic-overrides.ts";
@@ -34,7 +35,13 @@ export async function settingsOf(options: Readonly<Record<string, unknown>>): Pr
   const flags: Record<string, unknown> = {};
   for (const name of Object.keys(clusterSettings)) flags[name] = options[optionKey(name)];
   const file = await readSettingsFile(options["config"]);
-  const { topics, stores: writtenStores, placement, ...content } = file?.content ?? {};
+  const {
+    topics: writtenTopics,
+    clusters: writtenClusters,
+    stores: writtenStores,
+    placement,
+    ...content
+  } = file?.content ?? {};
   const resolved = resolveSettings(clusterSettings, {
     environment: process.env,
     flags,
@@ -42,10 +49,13 @@ export async function settingsOf(options: Readonly<Record<string, unknown>>): Pr
   });
   const path = file?.path ?? "";
   const stores = readStores(writtenStores, resolved.values, process.env, path);
+  const clusters = readClusters(writtenClusters, resolved.values, process.env, path);
+  const topics = readTopicOverrides(writtenTopics, path);
+  checkPlaces(topics, clusters, path);
   return {
     ...resolved,
-    values: { ...resolved.values, stores },
-    topics: readTopicOverrides(topics, path),
+    values: { ...resolved.values, stores, clusters },
+    topics,
     placement: readPlacement(placement, stores, path),
   };
 }

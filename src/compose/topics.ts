@@ -10,12 +10,13 @@ const versionsDefaultMs = 7 * 86_400_000;
 
 export function topicsOf(model: GraphModel): readonly TopicSettings[] {
   return [
-    ...model.events.map(({ name, partitions, retention, source }): TopicSettings => ({
+    ...model.events.map(({ name, partitions, retention, source, cluster }): TopicSettings => ({
       name: `events.${name}`,
       form: "records",
       partitions,
       retention,
       ...(source !== undefined && { foreign: source.topic }),
+      ...(cluster !== undefined && { cluster }),
     })),
     ...model.sideInputs.map(({ name, partitions = 1, source }): TopicSettings => ({
       name: `inputs.${name}`,

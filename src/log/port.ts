@@ -70,6 +70,8 @@ export interface TopicSettings {
    * topic is read like one of records. Without it there are only the jobs' transactions. A log that has no readers but its own refuses it (`not_published`).
    */
   readonly published?: PublishedForm;
+  /** Name of the cluster that its records are on, where the log has several; missing: the one that all else is on. Of topics of events alone. */
+  readonly cluster?: string;
   /** Of a topic that has grown, the oldest first: told by the log, and nothing to ask for. */
   readonly earlier?: readonly EarlierPartitions[];
   /** Neither given: kept for ever. */

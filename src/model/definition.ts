@@ -51,6 +51,8 @@ export interface EventModel {
   readonly id?: string;
   readonly dedupHorizonMs: number;
   readonly partitions: number;
+  /** Name of the cluster that its topic is on, if not the one that all else is on. Said by settings, not by definitions. */
+  readonly cluster?: string;
   readonly retention: Retention;
   /** Missing: events come through the gateway, into a topic of RDG's own. */
   readonly source?: EventSource;

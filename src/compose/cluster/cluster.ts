@@ -6,6 +6,7 @@ import type { Log } from "../../log/port.ts";
 import { openConfluentRegistry } from "../../schemas/confluent/registry.ts";
 import { createLogger } from "../logger.ts";
 import type { Cluster } from "./deployment-plan.ts";
+import { kafkaClustersOf } from "./kafka-clusters.ts";
 import { placedTables } from "./placed-graph.ts";
 import { type ClusterSettings, kafkaConnectionOf, kafkaLogSettingsOf, registryConnectionOf } from "./settings.ts";
 
@@ -19,7 +20,12 @@ export async function withCluster<T>(
   await using opened = new AsyncDisposableStack();
   const registry = openConfluentRegistry({ connection: registryConnectionOf(settings), ...ports });
   opened.defer(() => registry.close());
-  const kafka = { connection, ...ports, settings: kafkaLogSettingsOf(settings) };
+  const kafka = {
+    connection,
+    clusters: await kafkaClustersOf(settings),
+    ...ports,
+    settings: kafkaLogSettingsOf(settings),
+  };
   const log = await openKafkaLog(kafka);
   opened.defer(() => log.close());
   const topics = inspectTopics(kafka);

@@ -1,15 +1,21 @@
 // The settings file as its author types it: every setting with its type, and what is said per topic.
 import type { Setting, SettingList } from "../../core/settings.ts";
-import type { clusterSettings } from "./settings.ts";
+import type { clusterSettings, ReachedBy } from "./settings.ts";
 
 /** What `rdg.config.ts` exports. Sizes are bytes or texts such as "64MB", durations milliseconds or texts such as "5m". */
 export type RdgConfig = Section<typeof clusterSettings> & {
   /** By topic, such as `events.playback`: instead of what the definition says. Taken when it is deployed. */
   readonly topics?: Readonly<Record<string, TopicConfig>>;
+  /** Kafka clusters beside the main one, by name, for topics of events: reached as each says, and what it does not say as `kafka` has it. */
+  readonly clusters?: Readonly<Record<string, KafkaClusterConfig>>;
   /** Stores beside the main one, by name: what they say of their own stands in place of what `cassandra` says. */
   readonly stores?: Readonly<Record<string, StoreConfig>>;
   /** By type, such as `edges.watched`: the name of the store that it is on; "main" without. Taken when it is deployed. */
   readonly placement?: Readonly<Record<string, string>>;
+};
+
+type KafkaClusterConfig = {
+  readonly [N in ReachedBy]?: (typeof clusterSettings)[`kafka.${N}`] extends Setting<infer K> ? WrittenKinds[K] : never;
 };
 
 export type StoreConfig = {
@@ -25,7 +31,9 @@ export interface TopicConfig {
    * change later. Without it only RDG's own stores see them.
    */
   readonly form?: "single" | "packed";
-  /** May grow, never shrink. */
+  /** Of events: the name of the cluster, of `clusters`, that the topic is on; without, the one that all else is on. For good. */
+  readonly cluster?: string;
+  /** May grow by whole factors, never shrink. */
   readonly partitions?: number;
   /** "forever" lifts what the definition says. */
   readonly retention?: { readonly time?: string | number; readonly size?: string | number };

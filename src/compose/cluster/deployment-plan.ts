@@ -62,6 +62,7 @@ export async function planDeployment(graph: Graph, cluster: Cluster): Promise<De
   const { log, registry } = cluster;
   const deployed = await readDeployment(log);
   const target = deploymentOf(graph, deployed);
+  cluster.topics.place(topicsOf(target.model));
   const declared = [deploymentTopic, auditTopic, ...topicsOf(target.model)];
   const known = new Map((await log.topics()).map((topic) => [topic.name, topic]));
   const { topics: desired, found: sources } = await withSources(declared, known, cluster.topics);
@@ -104,8 +105,14 @@ function topicSteps(
     }
     return [{ ...step, action: "change", what: `${before} -> ${what}`, risk: "safe" }];
   }
+  if (known !== undefined && known.cluster !== topic.cluster) {
+    const [before, after] = [known.cluster, topic.cluster].map((cluster) => cluster ?? "main");
+    const why = "Its records, and the positions of its jobs, are of the cluster that it is on.";
+    return [{ ...step, action: "change", what: `cluster ${before} -> ${after}`, risk: "impossible", why }];
+  }
   if (found === undefined) {
-    const what = `${partitions} partition${partitions === 1 ? "" : "s"}, ${retentionText(retention, form)}`;
+    const where = topic.cluster === undefined ? "" : `, on the cluster ${topic.cluster}`;
+    const what = `${partitions} partition${partitions === 1 ? "" : "s"}, ${retentionText(retention, form)}${where}`;
     if (known === undefined) return [{ ...step, action: "create", what, risk: "safe" }];
     const why = "It was deleted on the brokers, and its records with it: jobs and replicas go by positions in it.";
     return [{ ...step, action: "create", what, risk: "impossible", why }];

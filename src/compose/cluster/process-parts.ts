@@ -15,6 +15,7 @@ import { deploy } from "./deploy.ts";
 import type { Cluster } from "./deployment-plan.ts";
 import { alignWithDeployment, nothingDeployed, readDeployment } from "./deployment.ts";
 import { type JobsRole, openJobsRole } from "./jobs-role.ts";
+import { kafkaClustersOf } from "./kafka-clusters.ts";
 import { openServedGraph, openStoreWriters, placedTables, placesOf } from "./placed-graph.ts";
 import { openProcessFolder } from "./process-folder.ts";
 import { parseRoles, type Roles } from "./roles.ts";
@@ -60,7 +61,8 @@ export async function openParts(options: ProcessOptions, opened: AsyncDisposable
   const connection = await kafkaConnectionOf(settings);
   const folder = await openProcessFolder(settings.data);
   opened.defer(() => folder.release());
-  const kafka = { connection, clock, timers, settings: { ...kafkaLogSettingsOf(settings), instance: folder.name } };
+  const own = { ...kafkaLogSettingsOf(settings), instance: folder.name };
+  const kafka = { connection, clusters: await kafkaClustersOf(settings), clock, timers, settings: own };
   const log = await openKafkaLog(kafka);
   opened.defer(() => log.close());
   const registry = await openRegistry(roles, options);

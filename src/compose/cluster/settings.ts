@@ -173,6 +173,21 @@ const ownSettings = {
   },
 } as const satisfies SettingList;
 
+/** Settings under `kafka` that say how a cluster is reached, and as whom. */
+export const reachedBy = [
+  "bootstrap",
+  "tls",
+  "ca",
+  "cert",
+  "key",
+  "mechanism",
+  "username",
+  "password",
+  "tokenEndpoint",
+  "scope",
+] as const;
+export type ReachedBy = (typeof reachedBy)[number];
+
 export const clusterSettings = {
   ...embeddedSettings,
   ...ownSettings,
@@ -182,6 +197,8 @@ export const clusterSettings = {
 export type ClusterSettings = SettingValues<typeof clusterSettings> & {
   /** Of the settings file: stores beside the main one, for types that are placed there. */
   readonly stores?: ReadonlyMap<string, ClusterSettings>;
+  /** Of the settings file: Kafka clusters beside the main one, for topics that are placed there. */
+  readonly clusters?: ReadonlyMap<string, ClusterSettings>;
 };
 
 /** @throws RdgError invalid, `bad_setting` */

@@ -30,8 +30,17 @@ test.each([
   ["nodes.account", { partitions: 4 }, '"single" or "packed"'],
   ["nodes.account", { form: "json" }, '"single" or "packed"'],
   ["events.visit", { form: "single" }, "for type topics only"],
+  ["nodes.account", { form: "single", cluster: "fronting" }, "one transaction, which cannot span clusters"],
+  ["events.visit", { cluster: 1 }, "the name of a cluster"],
 ])("%s as %j is refused", (topic, written, reason) => {
   expect(() => readTopicOverrides({ [topic]: written }, "rdg.config.ts")).toThrowError(reason);
+});
+
+test("a topic of events is on the cluster that the settings say", () => {
+  const overrides = readTopicOverrides({ "events.visit": { cluster: "fronting", partitions: 2 } }, "rdg.config.ts");
+  const [topic] = topicsOf(withOverrides(graph, overrides).model);
+  expect(topic).toMatchObject({ name: "events.visit", partitions: 2, cluster: "fronting" });
+  expect(describeOverride(overrides.get("events.visit")!)).toBe("on the cluster fronting, 2 partitions");
 });
 
 test("a type that the definition does not have is refused", () => {

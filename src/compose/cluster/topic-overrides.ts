@@ -9,6 +9,8 @@ export interface TopicOverride {
   /** Of type topics only, and always there. */
   readonly form?: Publication["form"];
   readonly partitions?: number;
+  /** Of events only. */
+  readonly cluster?: string;
   /** null: without a bound. */
   readonly timeMs?: number | null;
   readonly sizeBytes?: number | null;
@@ -28,9 +30,14 @@ export function readTopicOverrides(written: unknown, path: string): TopicOverrid
 
 function readOne(topic: string, value: unknown, path: string): TopicOverride {
   const place = `topics["${topic}"]`;
-  if (!isRecord(value)) throw bad(place, value, "{ form, partitions, retention }", path);
-  checkNames(place, value, ["form", "partitions", "retention"], path);
-  const { form, partitions, retention = {} } = value;
+  if (!isRecord(value)) throw bad(place, value, "{ form, cluster, partitions, retention }", path);
+  checkNames(place, value, ["form", "cluster", "partitions", "retention"], path);
+  const { form, cluster, partitions, retention = {} } = value;
+  if (cluster !== undefined && (typeof cluster !== "string" || !topic.startsWith("events."))) {
+    const expected =
+      "the name of a cluster, of topics of events alone: windows are published in one transaction, which cannot span clusters";
+    throw bad(`${place}.cluster`, cluster, expected, path);
+  }
   if (isTypeTopic(topic) ? form !== "single" && form !== "packed" : form !== undefined) {
     throw bad(`${place}.form`, form, isTypeTopic(topic) ? '"single" or "packed"' : "for type topics only", path);
   }
@@ -49,6 +56,7 @@ function readOne(topic: string, value: unknown, path: string): TopicOverride {
   };
   return {
     ...(form === undefined ? {} : { form: form as Publication["form"] }),
+    ...(cluster === undefined ? {} : { cluster }),
     ...(partitions === undefined ? {} : { partitions }),
     ...(retention["time"] === undefined ? {} : { timeMs: bound("time") }),
     ...(retention["size"] === undefined ? {} : { sizeBytes: bound("size") }),
@@ -81,8 +89,13 @@ export function withOverrides(graph: Graph, overrides: TopicOverrides): Graph {
     );
   }
   const events = graph.model.events.map((event) => {
-    const { partitions, ...bounds } = overrides.get(`events.${event.name}`) ?? {};
-    return { ...event, partitions: partitions ?? event.partitions, retention: retentionOf(event.retention, bounds) };
+    const { partitions, cluster, ...bounds } = overrides.get(`events.${event.name}`) ?? {};
+    return {
+      ...event,
+      partitions: partitions ?? event.partitions,
+      retention: retentionOf(event.retention, bounds),
+      ...(cluster === undefined ? {} : { cluster }),
+    };
   });
   const nodes = model.nodes.map((node) => withPublication(node, overrides.get(`nodes.${node.name}`)));
   const edges = model.edges.map((edge) => withPublication(edge, overrides.get(`edges.${edge.name}`)));
@@ -102,9 +115,10 @@ function retentionOf(defined: Retention, { timeMs, sizeBytes }: TopicOverride): 
 }
 
 /** As `rdg config` prints it. */
-export function describeOverride({ form, partitions, timeMs, sizeBytes }: TopicOverride): string {
+export function describeOverride({ form, cluster, partitions, timeMs, sizeBytes }: TopicOverride): string {
   const parts = [
     form === undefined ? [] : `published as ${form} updates`,
+    cluster === undefined ? [] : `on the cluster ${cluster}`,
     partitions === undefined ? [] : `${partitions} partitions`,
     timeMs === undefined ? [] : timeMs === null ? "kept for ever" : `kept for ${formatDuration(timeMs)}`,
     sizeBytes === undefined ? [] : sizeBytes === null ? "of any size" : `at most ${formatSize(sizeBytes)} a partition`,

@@ -1,4 +1,6 @@
 // The cluster as the rest of the adapter sees it: who leads a partition, calls repeated with back-off until they succeed or time is up.
+//
+// Topics may be on other clusters beside it: requests about their partitions go there, by brokers whose numbers say which cluster they are of.
 import {
   AuthenticationError,
   type Broker,
@@ -19,6 +21,8 @@ import type { KafkaConnection, KafkaLogSettings } from "./settings.ts";
 
 export interface ClusterOptions {
   readonly connection: KafkaConnection;
+  /** Others by name, for topics that are placed there. */
+  readonly clusters?: ReadonlyMap<string, KafkaConnection> | undefined;
   readonly settings: KafkaLogSettings;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -53,6 +57,8 @@ const kinds: Readonly<
 const backOffMs = { first: 20, most: 1_000, previousTransaction: 4 };
 /** What coordinators are found by. */
 const keyTypes = { group: 0, transaction: 1 } as const;
+/** Brokers of the other clusters are told apart by it: their own numbers are below. */
+const stride = 2 ** 32;
 
 export class KafkaCluster {
   readonly settings: KafkaLogSettings;
@@ -63,6 +69,11 @@ export class KafkaCluster {
   readonly #clientId: string;
   readonly #options: ConnectionOptions;
   readonly #pools = new Set<ConnectionPool>();
+  readonly #others: ReadonlyMap<string, KafkaCluster>;
+  /** Names of clusters by topic, for topics that are on others. */
+  readonly #placed = new Map<string, string>();
+  /** Of a pool here: those for the same reader on other clusters. */
+  readonly #siblings = new Map<ConnectionPool, Map<KafkaCluster, ConnectionPool>>();
   /** For requests that are answered at once. Readers wait on connections of their own: a broker answers the requests of one in turn. */
   readonly control: ConnectionPool;
   #metadata: Metadata | undefined;
@@ -72,7 +83,11 @@ export class KafkaCluster {
   readonly #coordinators = new Map<string, number>();
   #closed = false;
 
-  constructor({ connection, settings, clock, timers, random }: ClusterOptions) {
+  constructor({ connection, clusters = new Map(), settings, clock, timers, random }: ClusterOptions) {
+    const ports = { settings, clock, timers, random };
+    this.#others = new Map(
+      [...clusters].map(([name, other]) => [name, new KafkaCluster({ connection: other, ...ports })]),
+    );
     this.settings = settings;
     this.clock = clock;
     this.timers = timers;
@@ -81,6 +96,40 @@ export class KafkaCluster {
     this.#bootstrap = connection.bootstrap.map(parseBroker);
     this.#options = connectionOptions(connection, settings);
     this.control = this.openPool();
+  }
+
+  get others(): ReadonlyMap<string, KafkaCluster> {
+    return this.#others;
+  }
+
+  /** @throws RdgError invalid, `unknown_cluster` */
+  named(name: string | undefined): KafkaCluster {
+    if (name === undefined) return this;
+    const other = this.#others.get(name);
+    if (other !== undefined) return other;
+    throw new RdgError("invalid", "unknown_cluster", `The settings name no cluster "${name}".`, {
+      place: name,
+      hint: "Say in clusters of the settings where it is: every process that uses its topics has to know.",
+    });
+  }
+
+  /** @throws RdgError invalid, `ambiguous_topic` */
+  place(topic: string, cluster: string | undefined): void {
+    const before = this.#placed.get(topic);
+    if (cluster === before) return;
+    if (before === undefined && cluster !== undefined && !this.#topics.has(topic)) {
+      this.#placed.set(topic, cluster);
+      return;
+    }
+    throw new RdgError("invalid", "ambiguous_topic", `Two clusters have a topic ${topic} that is used.`, {
+      place: topic,
+      hint: "Topics of one graph have different names, on whichever clusters they are.",
+    });
+  }
+
+  /** The cluster that a topic is on. */
+  of(topic: string): KafkaCluster {
+    return this.named(this.#placed.get(topic));
   }
 
   openPool(): ConnectionPool {
@@ -92,6 +141,8 @@ export class KafkaCluster {
   /** At once: what is under way on its connections fails. */
   closePool(pool: ConnectionPool): void {
     this.#pools.delete(pool);
+    for (const [other, sibling] of this.#siblings.get(pool) ?? []) other.closePool(sibling);
+    this.#siblings.delete(pool);
     const connections = [...pool].map(([, connection]) => connection);
     pool.close().catch(() => undefined);
     for (const { socket } of connections) socket.destroy();
@@ -99,6 +150,7 @@ export class KafkaCluster {
 
   close(): void {
     this.#closed = true;
+    for (const other of this.#others.values()) other.close();
     for (const pool of this.#pools) this.closePool(pool);
   }
 
@@ -128,9 +180,12 @@ export class KafkaCluster {
   forget(): void {
     this.#metadata = undefined;
     this.#coordinators.clear();
+    for (const other of this.#others.values()) other.forget();
   }
 
   async brokerOf({ topic, partition }: TopicPartition): Promise<number> {
+    const other = this.of(topic);
+    if (other !== this) return this.#told(other, await other.brokerOf({ topic, partition }));
     let metadata = this.#metadata;
     if (metadata === undefined || !metadata.topics.has(topic)) metadata = await this.#refresh([topic]);
     const leader = metadata.topics.get(topic)?.[partition];
@@ -139,7 +194,24 @@ export class KafkaCluster {
     return leader;
   }
 
+  #told(other: KafkaCluster, broker: number): number {
+    return broker < 0 ? broker : broker + stride * (1 + [...this.#others.values()].indexOf(other));
+  }
+
+  #siblingOf(pool: ConnectionPool, other: KafkaCluster): ConnectionPool {
+    if (pool === this.control) return other.control;
+    const siblings = this.#siblings.get(pool) ?? new Map<KafkaCluster, ConnectionPool>();
+    this.#siblings.set(pool, siblings);
+    const sibling = siblings.get(other) ?? other.openPool();
+    siblings.set(other, sibling);
+    return sibling;
+  }
+
   async connection(broker: number, pool: ConnectionPool = this.control): Promise<Connection> {
+    if (broker >= stride) {
+      const other = [...this.#others.values()][Math.floor(broker / stride) - 1]!;
+      return await other.connection(broker % stride, this.#siblingOf(pool, other));
+    }
     if (this.#metadata === undefined) await this.#refresh([]);
     const address = this.#brokers.get(broker);
     if (address === undefined) throw new ProtocolError("BROKER_NOT_AVAILABLE");
@@ -153,7 +225,14 @@ export class KafkaCluster {
 
   /** Leaders by partition of those topics that exist. */
   async leaders(topics: readonly string[]): Promise<ReadonlyMap<string, readonly number[]>> {
-    return (await this.#refresh(topics)).topics;
+    const elsewhere = Map.groupBy(topics, (topic) => this.of(topic));
+    const found = new Map<string, readonly number[]>();
+    for (const [cluster, names] of elsewhere) {
+      const known = cluster === this ? (await this.#refresh(names)).topics : await cluster.leaders(names);
+      const told = (leader: number): number => (cluster === this ? leader : this.#told(cluster, leader));
+      for (const name of names) if (known.has(name)) found.set(name, known.get(name)!.map(told));
+    }
+    return found;
   }
 
   /** Of a consumer group, or of a transactional id. */

@@ -4,6 +4,7 @@
 //   rdg.journal  the jobs' transactions, one record each, in one partition: all readers see them in one order
 //   rdg.jobs     compacted: where each job goes on, and its counters
 //   rdg.clock    nothing but the times that brokers give (broker-time.ts)
+//   rdg.turns.*  nothing: stand for topics on other clusters where workers share partitions out
 //   rdg.beats    who lives, where workers watch each other (beats.ts); made when it is needed
 import { crc32 } from "node:zlib";
 import {
@@ -102,6 +103,14 @@ export class Directory {
     return foreign ?? this.kafkaName(name);
   }
 
+  /**
+   * The topic whose partitions the workers of a job share out. Groups, their offsets and the jobs' transactions are all on one cluster; for a topic on another
+   * one, an empty topic there with as many partitions stands for it.
+   */
+  turnsTopicOf(topic: TopicSettings): string {
+    return topic.cluster === undefined ? this.recordTopicOf(topic) : this.kafkaName(turnsOf(topic.name));
+  }
+
   /** Where a topic's content lies; that of a type topic is the jobs' transactions, in the journal. */
   partitionsOf(settings: TopicSettings): TopicPartition[] {
     if (settings.form === "updates") return [{ topic: this.kafkaName(journalTopic), partition: 0 }];
@@ -140,6 +149,7 @@ export class Directory {
         const text = Buffer.from(values.bytes.subarray(values.starts[i], values.starts[i + 1])).toString();
         const topic = JSON.parse(text) as TopicSettings;
         assertRecordFormat(topic, topicsTopic);
+        this.#cluster.place(this.recordTopicOf(topic), topic.cluster);
         topics.set(topic.name, topic);
       }
     });
@@ -156,7 +166,11 @@ export class Directory {
 
   async #ensure(wanted: readonly TopicSettings[]): Promise<void> {
     await this.reload();
-    for (const topic of wanted) checkTopic(topic, this.#topics.get(topic.name));
+    for (const topic of wanted) {
+      checkTopic(topic, this.#topics.get(topic.name));
+      this.#cluster.named(topic.cluster);
+      this.#cluster.place(this.recordTopicOf(topic), topic.cluster);
+    }
     await this.#checkForeign(wanted.filter(({ foreign }) => foreign !== undefined));
     const changed = wanted.filter((topic) => !sameSettings(this.#topics.get(topic.name), topic));
     if (changed.length === 0) return;
@@ -169,6 +183,7 @@ export class Directory {
     await this.#create(
       missing.map(({ name, partitions, ...topic }) => ({ name, partitions, configs: configsOf(topic) })),
     );
+    await this.#makeTurns(changed.filter(({ cluster }) => cluster !== undefined));
     const kept = own.filter(isThere);
     for (const topic of kept) await this.#alter(topic.name, configsOf(topic));
     const asKept = changed.map((topic) => this.#withEarlier(topic));
@@ -183,6 +198,15 @@ export class Directory {
       asKept.map((topic) => ({ key: topic.name, value: JSON.stringify(plain(topic)) })),
     );
     await this.reload();
+  }
+
+  async #makeTurns(topics: readonly TopicSettings[]): Promise<void> {
+    const fresh = topics.filter(({ name }) => !this.#topics.has(name));
+    await this.#create(fresh.map(({ name, partitions }) => ({ name: turnsOf(name), partitions, configs: minutes })));
+    for (const { name, partitions } of topics) {
+      const known = this.#topics.get(name);
+      if (known !== undefined) await this.#grow(turnsOf(name), known.partitions, partitions);
+    }
   }
 
   #withEarlier(topic: TopicSettings): TopicSettings {
@@ -203,7 +227,7 @@ export class Directory {
     const topic = { name: place, count: partitions, assignments: null as unknown as [] };
     const { requestTimeoutMs } = this.#cluster.settings;
     await this.#cluster.retrying("give a topic more partitions", place, async () =>
-      createPartitionsV3.api.async(await this.#cluster.controller(), [topic], requestTimeoutMs, false),
+      createPartitionsV3.api.async(await this.#cluster.of(place).controller(), [topic], requestTimeoutMs, false),
     );
     await this.#cluster.retrying("find new partitions", place, async () => {
       if ((await count()) !== partitions) throw new ProtocolError("LEADER_NOT_AVAILABLE");
@@ -268,7 +292,7 @@ export class Directory {
       };
       await this.#cluster.retrying("create a topic", place, async () => {
         await createTopicsV7.api
-          .async(await this.#cluster.controller(), [topic], requestTimeoutMs, false)
+          .async(await this.#cluster.of(place).controller(), [topic], requestTimeoutMs, false)
           .catch((error: unknown) => {
             if (!errorNames(error).includes("TOPIC_ALREADY_EXISTS")) throw error;
           });
@@ -293,10 +317,12 @@ export class Directory {
     }));
     const resource = { resourceType: ConfigResourceTypes.TOPIC, resourceName: place, configs: changes };
     await this.#cluster.retrying("change the retention of a topic", place, async () =>
-      incrementalAlterConfigsV1.api.async(await this.#cluster.controller(), [resource], false),
+      incrementalAlterConfigsV1.api.async(await this.#cluster.of(place).controller(), [resource], false),
     );
   }
 }
+
+const turnsOf = (topic: string): string => `rdg.turns.${topic}`;
 
 /** Has a Kafka topic: all but views of the journal. */
 function isOwn({ form, published }: TopicSettings): boolean {
@@ -346,8 +372,14 @@ function checkTopic(topic: TopicSettings, known: TopicSettings | undefined): voi
       hint: `A topic has 1 to ${partitionsMax} partitions and one of the forms ${forms.join(", ")}.`,
     });
   }
+  if (topic.cluster !== undefined && (form !== "records" || !name.startsWith("events."))) {
+    throw new RdgError("invalid", "wrong_cluster", `${name} cannot be on the cluster ${topic.cluster}.`, {
+      place: name,
+      hint: "Jobs write their windows, positions and quarantine in one transaction, which cannot span clusters: topics of events alone can be on another one.",
+    });
+  }
   if (known === undefined) return;
-  for (const what of ["partitions", "form", "foreign"] as const) {
+  for (const what of ["partitions", "form", "foreign", "cluster"] as const) {
     if (known[what] === topic[what] || (what === "partitions" && mayHave(known, topic))) continue;
     throw existsDifferently(name, what, known[what] ?? "its own", topic[what] ?? "its own");
   }
@@ -374,7 +406,16 @@ function sameSettings(known: TopicSettings | undefined, wanted: TopicSettings): 
   return a.timeMs === b.timeMs && a.sizeBytes === b.sizeBytes;
 }
 
-const plain = ({ name, form, partitions, retention, foreign, published, earlier }: TopicSettings): TopicSettings => ({
+const plain = ({
+  name,
+  form,
+  partitions,
+  retention,
+  foreign,
+  published,
+  earlier,
+  cluster,
+}: TopicSettings): TopicSettings => ({
   name,
   form,
   partitions,
@@ -382,4 +423,5 @@ const plain = ({ name, form, partitions, retention, foreign, published, earlier 
   ...(foreign !== undefined && { foreign }),
   ...(published !== undefined && { published }),
   ...(earlier !== undefined && { earlier }),
+  ...(cluster !== undefined && { cluster }),
 });

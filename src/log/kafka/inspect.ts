@@ -20,12 +20,15 @@ export interface FoundTopic extends Pick<TopicSettings, "name" | "partitions" | 
 
 export interface InspectOptions {
   readonly connection: KafkaConnection;
+  readonly clusters?: ReadonlyMap<string, KafkaConnection> | undefined;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly settings: Partial<KafkaLogSettings>;
 }
 
 export interface TopicInspector {
+  /** Those that are on other clusters are looked for there from now on. @throws RdgError invalid, `unknown_cluster` */
+  place(topics: readonly TopicSettings[]): void;
   /** Those of the topics that the brokers have, by RDG's name. */
   find(names: readonly string[]): Promise<ReadonlyMap<string, FoundTopic>>;
   /** The same of topics that others own, by the names that they have. */
@@ -66,6 +69,12 @@ export function inspectTopics(options: InspectOptions): TopicInspector {
     return new Map([[name, { name, partitions, retention: {}, compacted: false, settingsHidden: true }]]);
   };
   return {
+    place(topics) {
+      for (const { name, foreign, cluster: place } of topics) {
+        cluster.named(place);
+        if (place !== undefined) cluster.place(foreign ?? kafkaName(name), place);
+      }
+    },
     find: (names) => find(names, kafkaName),
     async findForeign(names) {
       // One by one: who may read a topic may often not read its settings.
@@ -90,7 +99,7 @@ export function inspectTopics(options: InspectOptions): TopicInspector {
       }));
       const resource = { resourceType: ConfigResourceTypes.TOPIC, resourceName: kafkaName(name), configs };
       await cluster.retrying("change the retention of a topic", kafkaName(name), async () =>
-        incrementalAlterConfigsV1.api.async(await cluster.controller(), [resource], false),
+        incrementalAlterConfigsV1.api.async(await cluster.of(kafkaName(name)).controller(), [resource], false),
       );
     },
     close: () => cluster.close(),
@@ -101,14 +110,17 @@ type Configs = ReadonlyMap<string, string | null>;
 
 async function describe(cluster: KafkaCluster, names: readonly string[]): Promise<ReadonlyMap<string, Configs>> {
   const keys = ["cleanup.policy", "retention.ms", "retention.bytes", "min.compaction.lag.ms"];
-  const resources = names.map((resourceName) => ({
-    resourceType: ConfigResourceTypes.TOPIC,
-    resourceName,
-    configurationKeys: keys,
-  }));
-  const { results } = await cluster.retrying("ask for the settings of topics", names[0]!, async () =>
-    describeConfigsV4.api.async(await cluster.controller(), resources),
-  );
+  const perCluster = [...Map.groupBy(names, (name) => cluster.of(name))].map(async ([place, mine]) => {
+    const resources = mine.map((resourceName) => ({
+      resourceType: ConfigResourceTypes.TOPIC,
+      resourceName,
+      configurationKeys: keys,
+    }));
+    return await cluster.retrying("ask for the settings of topics", mine[0]!, async () =>
+      describeConfigsV4.api.async(await place.controller(), resources),
+    );
+  });
+  const results = (await Promise.all(perCluster)).flatMap((answer) => answer.results);
   return new Map(
     results.map(({ resourceName, configs }) => [
       resourceName,

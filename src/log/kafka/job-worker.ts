@@ -48,7 +48,7 @@ export class KafkaJobWorker implements JobWorker {
     this.#options = options;
     this.#beats = beats;
     this.#groupId = groupId;
-    this.#kafkaTopic = directory.recordTopicOf(topic);
+    this.#kafkaTopic = directory.turnsTopicOf(topic);
     this.#membership = new Membership({
       cluster,
       groupId: this.#groupId,

@@ -34,6 +34,8 @@ import { VisibleEnds } from "./visible-ends.ts";
 
 export interface KafkaLogOptions {
   readonly connection: KafkaConnection;
+  /** Clusters beside it, by name, for topics of events that are placed there. */
+  readonly clusters?: ReadonlyMap<string, KafkaConnection> | undefined;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly settings?: Partial<KafkaLogSettings>;
@@ -45,9 +47,9 @@ export interface KafkaLogOptions {
  * @throws RdgError unavailable, `kafka_unavailable`; unauthorized, `kafka_login_refused`, `kafka_forbidden`
  */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
-  const { connection, clock, timers, random = systemRandom } = options;
+  const { connection, clusters, clock, timers, random = systemRandom } = options;
   const settings = { ...kafkaLogDefaults, ...options.settings };
-  const cluster = new KafkaCluster({ connection, settings, clock, timers, random });
+  const cluster = new KafkaCluster({ connection, clusters, settings, clock, timers, random });
   try {
     const log = new KafkaLog(cluster, settings.instance ?? randomId(random));
     await log.directory.open();
@@ -116,12 +118,22 @@ class KafkaLog implements Log {
     this.#checkOpen();
     checkOwnerName(name);
     await this.directory.reload();
-    const owner = await Owner.take(this.#cluster, this.directory.kafkaName(`rdg.producer.${name}`));
-    this.#producers.get(name)?.takenOver();
     const records = this.directory.topics.filter(({ form, foreign }) => form !== "updates" && foreign === undefined);
-    await owner.fence(records.flatMap((topic) => this.directory.partitionsOf(topic)));
+    const owners = new Map<string | undefined, Owner>();
+    for (const place of [undefined, ...this.#cluster.others.keys()]) {
+      const owner = await Owner.take(this.#cluster.named(place), this.directory.kafkaName(`rdg.producer.${name}`));
+      owners.set(place, owner);
+    }
+    this.#producers.get(name)?.takenOver();
+    for (const [place, owner] of owners) {
+      const mine = records.filter(({ cluster }) => cluster === place);
+      await owner.fence(mine.flatMap((topic) => this.directory.partitionsOf(topic)));
+    }
     this.#checkOpen();
-    const openLane = (topic: TopicSettings, partition: number): Lane => this.#openLane(owner, name, topic, partition);
+    const openLane = (topic: TopicSettings, partition: number): Lane => {
+      this.#cluster.named(topic.cluster);
+      return this.#openLane(owners.get(topic.cluster)!, name, topic, partition);
+    };
     const nowMs = (): number => this.#cluster.clock.now();
     const producer = new KafkaProducer({ name, directory: this.directory, nowMs, openLane });
     this.#producers.set(name, producer);
