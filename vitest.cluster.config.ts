@@ -14,7 +14,7 @@ export default defineConfig({
     maxWorkers: 2,
     execArgv: ["--conditions=rdg-source"],
     // Cassandra takes half a minute to start, and more on a busy machine.
-    testTimeout: 300_000,
+    testTimeout: 600_000,
     hookTimeout: 180_000,
     teardownTimeout: 120_000,
   },

@@ -6,6 +6,7 @@ import { systemTimers } from "../../src/core/clock.ts";
 import { seededRandom } from "../../src/core/random.ts";
 import type { ProcessStatus } from "../../src/observe/port.ts";
 import { runCli } from "../cli/run-cli.ts";
+import { firstSeed } from "../first-seed.ts";
 import { Reader } from "./reader.ts";
 import { type ClusterFlags, RoleProcess } from "./role-process.ts";
 import { sharedCassandra, sharedKafka, uniqueName } from "./shared.ts";
@@ -94,7 +95,7 @@ test("events over Kafka into Cassandra: deployed with its tables; a killed write
     RoleProcess,
     RoleProcess,
   ];
-  const random = seededRandom(Date.now());
+  const random = seededRandom(firstSeed("ROLES_SEED"));
   const visits = new Visits(random, [gateway.url]);
   await visits.sendPlaces();
   const reader = new Reader(visits, [server.url, otherServer.url], random);
