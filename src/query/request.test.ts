@@ -230,6 +230,14 @@ describe("a traverse request", () => {
     });
   }
 
+  test("waits for partitions of events that it does not know, where topics grow", () => {
+    const limits = { ...defaultTraversalLimits, eventsMayGrow: true };
+    const waiting = (position: string) => planTraversal({ from, waitFor: [position] }, model, limits, nowMs).waitFor;
+    expect(waiting("events.playback/7@1")).toEqual([{ topic: "events.playback", partition: 7, offset: 1 }]);
+    expect(() => waiting("nodes.title/1@1")).toThrow(/has partitions 0 to 0/);
+    expect(() => waiting("events.play/0@1")).toThrow(/no topic/);
+  });
+
   test("bounds its conditions", () => {
     let deep: object = { plays: 1 };
     for (let i = 0; i < 50_000; i++) deep = { not: deep };

@@ -142,7 +142,7 @@ export function readWaitFor(json: JsonReader, model: GraphModel, limits: Travers
   return waitFor.list("positions", 0, limits.waitForMax).map((item) => {
     try {
       const position = parsePosition(item.text("a position"));
-      checkTopic(item, position, model);
+      checkTopic(item, position, model, limits.eventsMayGrow);
       return position;
     } catch (error) {
       if (!(error instanceof RdgError) || error.place !== undefined) throw error;
@@ -152,7 +152,7 @@ export function readWaitFor(json: JsonReader, model: GraphModel, limits: Travers
 }
 
 /** Refuses positions that the graph never accounts for: waiting for them would always end with the timeout. */
-function checkTopic(json: JsonReader, { topic, partition }: Position, model: GraphModel): void {
+function checkTopic(json: JsonReader, { topic, partition }: Position, model: GraphModel, eventsMayGrow: boolean): void {
   const dot = topic.indexOf(".");
   const [stage, name] = [topic.slice(0, dot), topic.slice(dot + 1)];
   const types = stage === "nodes" ? model.nodes : stage === "edges" ? model.edges : [];
@@ -162,7 +162,7 @@ function checkTopic(json: JsonReader, { topic, partition }: Position, model: Gra
     const hint = "Wait for positions of events.<event>, nodes.<type> or edges.<type>.";
     throw json.fail("unknown_topic", `The graph accounts for no topic "${topic.slice(0, 100)}".`, hint);
   }
-  if (partition >= partitions) {
+  if (partition >= partitions && !(eventsMayGrow && event !== undefined)) {
     throw json.fail("unknown_partition", `${topic} has partitions 0 to ${partitions - 1}, not ${partition}.`, "");
   }
 }

@@ -135,6 +135,8 @@ export interface TraversalLimits {
   readonly conditionDepthMax: number;
   readonly inValuesMax: number;
   readonly waitForMax: number;
+  /** Topics of events may have more partitions than the definition says: they grew since this process began. */
+  readonly eventsMayGrow: boolean;
 }
 
 export const defaultTraversalLimits: TraversalLimits = {
@@ -153,4 +155,5 @@ export const defaultTraversalLimits: TraversalLimits = {
   conditionDepthMax: 10,
   inValuesMax: 1_000,
   waitForMax: 1_000,
+  eventsMayGrow: false,
 };

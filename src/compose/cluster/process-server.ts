@@ -135,7 +135,11 @@ function openQueries(
     clock,
     waitFor,
     continuationKey,
-    limits: { timeoutMsDefault: settings["serve.timeout"], timeoutMsMax: settings["serve.timeout"] },
+    limits: {
+      timeoutMsDefault: settings["serve.timeout"],
+      timeoutMsMax: settings["serve.timeout"],
+      eventsMayGrow: true,
+    },
     slots: traversals,
     ...watchQueries(metrics, logger, settings["serve.slow"]),
   });
