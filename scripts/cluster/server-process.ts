@@ -4,7 +4,7 @@
 // When the starter is gone, however, the guard kills the server and removes its folder.
 import { spawn, type ChildProcess } from "node:child_process";
 import { openSync, closeSync } from "node:fs";
-import { open, readFile, stat, writeFile } from "node:fs/promises";
+import { open, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RdgError } from "../../src/core/errors.ts";
@@ -103,6 +103,13 @@ export async function signalProcess(folder: string, signal: NodeJS.Signals): Pro
   }
 }
 
+/** Resolves when none of its threads runs any more: the signal reaches them one after the other, and until then a server answers. */
+export async function pauseProcess(folder: string): Promise<void> {
+  await signalProcess(folder, "SIGSTOP");
+  const pid = await pidOf(folder);
+  if (pid !== undefined) while (await isRunning(pid)) await sleep(1);
+}
+
 /** Of the server that runs in this folder. A process that got the number later is not it. */
 export async function pidOf(folder: string): Promise<number | undefined> {
   const pid = Number(await readFile(pidFileOf(folder), "utf8").catch(() => "0"));
@@ -113,7 +120,25 @@ export async function pidOf(folder: string): Promise<number | undefined> {
 /** Empty for a process that is gone or dead (a zombie has none). */
 async function commandLineOf(pid: number): Promise<string> {
   if (process.platform === "linux") return readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-  const ps = spawn("ps", ["-ww", "-o", "command=", "-p", String(pid)], { stdio: ["ignore", "pipe", "ignore"] });
+  return asksPs(pid, "command");
+}
+
+/** Neither stopped nor gone. */
+async function isRunning(pid: number): Promise<boolean> {
+  if (process.platform !== "linux") return !/^T|^$/.test(await asksPs(pid, "state"));
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
+  const states = await Promise.all(
+    threads.map(async (thread) => {
+      const line = await readFile(`/proc/${pid}/task/${thread}/stat`, "utf8").catch(() => "");
+      // Behind its name, which may hold blanks and brackets.
+      return line.slice(line.lastIndexOf(")") + 2)[0] ?? "X";
+    }),
+  );
+  return states.some((state) => !"TXZ".includes(state));
+}
+
+async function asksPs(pid: number, what: string): Promise<string> {
+  const ps = spawn("ps", ["-ww", "-o", `${what}=`, "-p", String(pid)], { stdio: ["ignore", "pipe", "ignore"] });
   return (await ps.stdout.setEncoding("utf8").toArray()).join("");
 }
 

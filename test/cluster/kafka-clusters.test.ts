@@ -82,6 +82,10 @@ async function passedOn(log: Log): Promise<string[]> {
   return texts.toSorted();
 }
 
+/** What another process has committed is seen a moment later. */
+const allPassedOn = (log: Log, sent: readonly string[]): Promise<void> =>
+  expect.poll(() => passedOn(log), { timeout: 60_000 }).toEqual(sent.toSorted());
+
 test("events are on their cluster, all else is on the main one", async () => {
   const log = await open();
   await log.ensureTopics([hits, ...own]);
@@ -130,13 +134,13 @@ test("workers go on where others were, and are fenced; requests that come again 
   const all = await earlier.assignment();
   expect(all.partitions).toEqual([0, 1, 2, 3]);
   await work(first, all, 8);
-  expect(await passedOn(log)).toEqual(sent.toSorted());
+  await allPassedOn(log, sent);
   await earlier.leave();
   const later = await (await second.joinJob("hit", hits.name)).assignment();
   expect(later.partitions).toEqual([0, 1, 2, 3]);
   await produce();
   await work(second, later, 8);
-  expect(await passedOn(log)).toEqual(sent.toSorted());
+  await allPassedOn(log, sent);
   // Its process has started again: what it had before may not commit any more.
   const again = await (await (await open(true, "two")).joinJob("hit", hits.name)).assignment();
   expect(again.counters["received"]).toEqual([4, 4, 4, 4]);

@@ -20,6 +20,7 @@ import { serveRegistry } from "../../scripts/cluster/registry.ts";
 import {
   guard,
   killProcess,
+  pauseProcess,
   signalProcess,
   startProcess,
   stopProcess,
@@ -184,7 +185,7 @@ function ownServer(program: Program, release: () => void): OwnServer {
       await rm(folder, { recursive: true, force: true });
     },
     kill: () => killProcess(folder),
-    pause: () => signalProcess(folder, "SIGSTOP"),
+    pause: () => pauseProcess(folder),
     resume: () => signalProcess(folder, "SIGCONT"),
     restart: () => startProcess(program),
   };
