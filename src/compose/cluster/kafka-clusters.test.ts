@@ -1,3 +1,4 @@
+// Which cluster a topic is on, by what settings say: as the main one where they say nothing, and refused where there is none.
 import { expect, test } from "vitest";
 import { resolveSettings } from "../../core/settings.ts";
 import { checkPlaces, kafkaClustersOf, readClusters } from "./kafka-clusters.ts";

@@ -1,3 +1,4 @@
+// Growing topics: by which numbers, from when on, and where the keys of events were before.
 import { expect, test } from "vitest";
 import { partitionOf } from "../../model/partitioner.ts";
 import type { TopicSettings } from "../port.ts";
