@@ -89,6 +89,20 @@ test("without Maven the error says what to install", async () => {
   });
 });
 
+test("what pip says when it fails is told, and without Python the error says what to install", async () => {
+  await writeFile(join(places.pinned, "flink-lib.sha256"), pin("flink.jar", "F"));
+  const fetchedFlink = (): Promise<readonly string[]> => jarsOf("flink-lib", (line) => void told.push(line), places);
+  await command("python3", "echo 'No matching distribution found' >&2; exit 1");
+  await expect(fetchedFlink()).rejects.toMatchObject({
+    code: "jars_not_fetched",
+    message: /No matching distribution found/,
+  });
+  await rm(join(folder, "bin", "python3"));
+  process.env["PATH"] = join(folder, "bin");
+  await expect(fetchedFlink()).rejects.toMatchObject({ code: "no_python", hint: /apt-get install python3-pip/ });
+  expect(await readdir(places.cache)).toEqual([]);
+});
+
 test("without Java, or with an old one, the error says what to install", async () => {
   const home = process.env["JAVA_HOME"];
   delete process.env["JAVA_HOME"];
